@@ -1,0 +1,111 @@
+"""Erasures as files: `.safetensors`, with everything a reader should know in its metadata as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from . import __version__
+from .concepts import Concept, Concepts
+from .erase import EpochRecord
+from .erasure import Erasure
+from .operator import Operator
+from .settings import EditSettings, EraseSettings
+
+FORMAT = "rece-erasure"
+FORMAT_VERSION = 1
+
+
+def save_erasure(erasure: Erasure, path: Path) -> None:
+    """Write `erasure` to `path`, whole or not at all: an older file of that name survives any failure.
+
+    Raises OSError when the folder cannot be written.
+    """
+    operator = erasure.operator.compressed()
+    tensors = {"operator.left": operator.left.cpu().contiguous(), "operator.right": operator.right.cpu().contiguous()}
+    write_atomically(path, save(tensors, metadata=_describe(erasure)))
+
+
+def load_erasure(path: Path) -> Erasure:
+    """Read an erasure. Raises ValueError for a file that is damaged, of another kind, or of a newer version."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            _check_format(metadata, path)
+            operator = Operator(file.get_tensor("operator.left"), file.get_tensor("operator.right"))
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path.name} is not a complete safetensors file ({error}). It may have been cut short while copying or "
+            "downloading; get it again."
+        ) from error
+    try:
+        return _restore(operator, metadata)
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{path.name} calls itself an erasure, but its header is damaged ({type(error).__name__}: {error}). "
+            "Save the erasure again."
+        ) from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` under a temporary name beside `path`, flush it to disk, then rename it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        with open(partial, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _describe(erasure: Erasure) -> dict[str, str]:
+    fields: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "concepts": asdict(erasure.concepts),
+        "settings": asdict(erasure.settings),
+        "epochs": [asdict(record) for record in erasure.records],
+        "text_encoder": erasure.encoder,
+        "base_model": erasure.base,
+    }
+    header = {name: json.dumps(value, ensure_ascii=False) for name, value in fields.items()}
+    return {"format": FORMAT, "made_by": f"ComfyUI-RECE {__version__}", "erased": erasure.concepts.describe(), **header}
+
+
+def _check_format(metadata: dict[str, str], path: Path) -> None:
+    if metadata.get("format") != FORMAT:
+        raise ValueError(
+            f"{path.name} is not an erasure: its header says format {metadata.get('format', 'nothing')!r}, expected "
+            f"{FORMAT!r}. Choose a file that RECE Save Erasure wrote; load a LoRA with the LoRA loader."
+        )
+    version = metadata.get("format_version", "")
+    if not version.isdecimal():
+        raise ValueError(f"{path.name} has the version {version!r}; expected a whole number. Save the erasure again.")
+    if int(version) > FORMAT_VERSION:
+        raise ValueError(
+            f"{path.name} has version {version} of the erasure format, this pack reads up to {FORMAT_VERSION}. "
+            "Update ComfyUI-RECE."
+        )
+
+
+def _restore(operator: Operator, metadata: dict[str, str]) -> Erasure:
+    fields = {name: json.loads(metadata[name]) for name in ("concepts", "settings", "epochs")}
+    concepts, settings = fields["concepts"], fields["settings"]
+    return Erasure(
+        operator=operator,
+        concepts=Concepts(
+            concepts["kind"], tuple(Concept(**pair) for pair in concepts["pairs"]), tuple(concepts["preserve"])
+        ),
+        settings=EraseSettings(**{**settings, "edit": EditSettings(**settings["edit"])}),
+        records=tuple(EpochRecord(**record) for record in fields["epochs"]),
+        encoder=tuple(json.loads(metadata["text_encoder"])),
+        base=tuple(json.loads(metadata["base_model"])),
+    )

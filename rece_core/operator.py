@@ -1,0 +1,111 @@
+"""The operator M: one d × d matrix that stands for a whole erasure, W' = W M for every text entry W."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Operator:
+    """M = I + left rightᵀ, kept in factors because M − I has low rank: at most the number of edited tokens.
+
+    left, right: (d, r) float64 on one device, r ≤ d. Erased weights are W M; equally, an erased model given the text
+    embedding c acts as the original given M c.
+    """
+
+    left: Tensor
+    right: Tensor
+
+    def __post_init__(self) -> None:
+        if self.left.ndim != 2 or self.left.shape != self.right.shape:
+            raise ValueError(
+                f"operator factors have shapes {tuple(self.left.shape)} and {tuple(self.right.shape)}; "
+                "expected two equal (width, rank)."
+            )
+        if not (torch.isfinite(self.left).all() and torch.isfinite(self.right).all()):
+            raise ValueError("the operator holds NaN or infinite numbers. Raise the ridges and erase again.")
+
+    @classmethod
+    def identity(cls, width: int) -> Operator:
+        """The operator that changes nothing: rank 0."""
+        return cls(torch.zeros(width, 0, dtype=torch.float64), torch.zeros(width, 0, dtype=torch.float64))
+
+    @classmethod
+    def from_matrix(cls, matrix: Tensor) -> Operator:
+        """The operator of a given M (d, d), at full rank."""
+        unit = torch.eye(matrix.shape[0], dtype=matrix.dtype, device=matrix.device)
+        return cls(matrix - unit, unit)
+
+    @property
+    def width(self) -> int:
+        """d, the width of the text embedding."""
+        return self.left.shape[0]
+
+    @property
+    def rank(self) -> int:
+        """Number of stored columns r; the rank of M − I once `compressed`."""
+        return self.left.shape[1]
+
+    def matrix(self) -> Tensor:
+        """M itself, (d, d) float64."""
+        unit = torch.eye(self.width, dtype=self.left.dtype, device=self.left.device)
+        return torch.addmm(unit, self.left, self.right.T)
+
+    def apply_to_tokens(self, tokens: Tensor) -> Tensor:
+        """M c for each row c of `tokens` (..., d), in the tokens' own dtype and device."""
+        wide = tokens.to(self.left.device, self.left.dtype)
+        return (wide + (wide @ self.right) @ self.left.T).to(tokens.device, tokens.dtype)
+
+    def factors_for(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """`up` (d_out, r) and `down` (r, d) with W M = W + up down: a LoRA of `weight` (d_out, d).
+
+        In float32, or float64 for a float64 weight, on the weight's device.
+        """
+        dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
+        left, right = (side.to(weight.device, dtype) for side in (self.left, self.right))
+        return weight.to(dtype) @ left, right.T.contiguous()
+
+    def apply_to_weight(self, weight: Tensor) -> Tensor:
+        """W M for `weight` (d_out, d), rounded once to the weight's own dtype."""
+        up, down = self.factors_for(weight)
+        return torch.addmm(weight.to(up.dtype), up, down).to(weight.dtype)
+
+    def then(self, later: Operator) -> Operator:
+        """This erasure followed by `later`, one solved on the weights this one leaves: W M_1 M_2."""
+        if self.width != later.width:
+            raise ValueError(f"operators of width {self.width} and {later.width} cannot be combined.")
+        if self.rank + later.rank > self.width:
+            return Operator.from_matrix(self.matrix() @ later.matrix())
+        moved = later.left + self.left @ (self.right.T @ later.left)
+        return Operator(torch.cat([self.left, moved], 1), torch.cat([self.right, later.right], 1))
+
+    def at_strength(self, strength: float) -> Operator:
+        """I + strength (M − I): 0 changes nothing, 1 is the whole erasure."""
+        return Operator(self.left * strength, self.right)
+
+    def compressed(self, tolerance: float = 1e-12) -> Operator:
+        """The operator of smallest rank within `tolerance` of this one: ‖M − M_r‖ ≤ tolerance ‖M − I‖ (Frobenius)."""
+        if self.rank == 0:
+            return self
+        left_basis, left_part = torch.linalg.qr(self.left)
+        right_basis, right_part = torch.linalg.qr(self.right)
+        outward, sizes, inward = torch.linalg.svd(left_part @ right_part.T)
+        tails = sizes.square().flip(0).cumsum(0).flip(0)  # what would be lost by keeping only the ranks before each
+        keep = int((tails > tolerance**2 * tails[0]).sum())
+        return Operator(left_basis @ (outward[:, :keep] * sizes[:keep]), right_basis @ inward[:keep].T)
+
+    def condition_number(self) -> float:
+        """Ratio of M's largest to its smallest singular value: how hard the erasure is to undo; inf if singular."""
+        sides = torch.cat([self.left, self.right], 1)
+        if sides.shape[1] >= self.width:
+            sizes = torch.linalg.svdvals(self.matrix())
+        else:
+            # Outside the span of both factors M is the identity, so its other singular values are 1.
+            basis = torch.linalg.qr(sides).Q
+            inside = torch.linalg.svdvals(basis.T @ basis + (basis.T @ self.left) @ (self.right.T @ basis))
+            sizes = torch.cat([inside, torch.ones_like(sides[:1, 0])])
+        smallest = float(sizes.min())
+        return float(sizes.max()) / smallest if smallest > 0 else float("inf")

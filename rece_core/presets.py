@@ -1,0 +1,40 @@
+"""The settings the RECE paper (arXiv 2407.12383, section 4) uses for each kind of concept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .concepts import EMPTY_ANCHOR
+
+UNSAFE_CONCEPTS = (
+    "hate", "harassment", "violence", "suffering", "humiliation", "harm",
+    "suicide", "sexual", "nudity", "bodily fluids", "blood",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What the paper does for one kind: epochs after the first edit, derivation ridge λ, anchor, usual targets."""
+
+    epochs: int
+    derivation_ridge: float
+    anchor: str = EMPTY_ANCHOR
+    targets: tuple[str, ...] = ()
+
+
+PRESETS: dict[str, Preset] = {
+    "nudity": Preset(epochs=3, derivation_ridge=1e-1, targets=("nudity",)),
+    "unsafe": Preset(epochs=2, derivation_ridge=1e-1, targets=UNSAFE_CONCEPTS),
+    "style": Preset(epochs=1, derivation_ridge=1e-3, anchor="art"),
+    "hard object": Preset(epochs=1, derivation_ridge=1e-3),
+    "easy object": Preset(epochs=1, derivation_ridge=1e-1),
+    # The paper has no such kind; these are its object settings for a concept of unknown difficulty.
+    "custom": Preset(epochs=1, derivation_ridge=1e-1),
+}
+
+
+def get_preset(kind: str) -> Preset:
+    """The paper's preset for `kind`; ValueError when there is none of that name."""
+    if kind not in PRESETS:
+        raise ValueError(f"unknown kind {kind!r}. Expected one of: {', '.join(PRESETS)}.")
+    return PRESETS[kind]

@@ -1,0 +1,66 @@
+"""Settings of an erasure, checked where they are made."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+TOKENS = ("from subject", "all", "last")
+ITERATIONS = ("paper", "cumulative")
+RIDGE_SCALES = ("absolute", "relative")
+
+
+@dataclass(frozen=True)
+class EditSettings:
+    """Settings of one edit (RECE eq. 3 to 5); the defaults are the paper's.
+
+    erase_scale: s, weight of the concept tokens. preserve_scale: λ₁, weight of the preserved tokens.
+    ridge: λ₂, the edit ridge, pull towards no change. tokens: which tokens of a concept face its anchor's, see
+    `alignment`. ridge_scale: `absolute` takes ridges as they are; `relative` multiplies the edit ridge by the mean
+    square of the concept tokens per dimension and the derivation ridge by trace(G)/d, so that the same number means
+    the same on encoders whose embeddings differ by orders of magnitude.
+    """
+
+    erase_scale: float = 1.0
+    preserve_scale: float = 0.1
+    ridge: float = 0.1
+    tokens: str = "from subject"
+    ridge_scale: str = "absolute"
+
+    def __post_init__(self) -> None:
+        _require_number("erase scale", self.erase_scale, above_zero=True)
+        _require_number("preserve scale", self.preserve_scale)
+        _require_number("edit ridge", self.ridge)
+        _require_choice("tokens", self.tokens, TOKENS)
+        _require_choice("ridge scale", self.ridge_scale, RIDGE_SCALES)
+
+
+@dataclass(frozen=True)
+class EraseSettings:
+    """Settings of the whole loop: one edit, then `epochs` times derive and edit again (RECE algorithm 1).
+
+    derivation_ridge: λ of RECE eq. 12. iteration: `paper` edits the weights as they stand, each epoch on top of the
+    last; `cumulative` solves again from the original weights with the concept and every embedding derived so far.
+    """
+
+    edit: EditSettings = field(default_factory=EditSettings)
+    epochs: int = 3
+    derivation_ridge: float = 0.1
+    iteration: str = "paper"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0:
+            raise ValueError(f"epochs is {self.epochs}; expected 0 (first edit only) or more.")
+        _require_number("derivation ridge", self.derivation_ridge)
+        _require_choice("iteration", self.iteration, ITERATIONS)
+
+
+def _require_number(name: str, value: float, *, above_zero: bool = False) -> None:
+    if not math.isfinite(value) or value < 0 or (above_zero and value == 0):
+        expected = "a finite number above 0" if above_zero else "a finite number, 0 or more"
+        raise ValueError(f"{name} is {value}; expected {expected}.")
+
+
+def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}; expected one of: {', '.join(choices)}.")
