@@ -15,7 +15,7 @@ from .edit import scaled_ridge, solve_edit
 from .gram import Gram, PairGram
 from .measures import measure_drift, measure_forgotten, measure_norm_ratio, measure_recoverable
 from .operator import Operator
-from .settings import EditSettings, EraseSettings
+from .settings import EraseSettings
 
 OnStep = Callable[[str], None]
 
@@ -86,17 +86,22 @@ def iterate_erasure(
         start = time.perf_counter()
         on_step("first edit" if epoch == 0 else f"edit of epoch {epoch}")
         operator = task.edit(operator, derived)
-        on_step(f"derivation after {'the first edit' if epoch == 0 else f'epoch {epoch}'}")
         pair = PairGram.from_operator(gram.total, operator)
         derivation = Derivation(pair, task.derivation_ridge)
-        derived = tuple(derivation.derive(target.tokens) for target in texts.targets)
+        derived = tuple(_derive_each(derivation, texts, on_step))
         record = task.measure(epoch, operator, pair, derivation, start)
         yield EpochResult(record, operator, derived)
 
 
-def steps_of(settings: EraseSettings) -> int:
-    """How often `iterate_erasure` calls `on_step`, for a progress bar."""
-    return 2 * (settings.epochs + 1)
+def count_steps(targets: int, settings: EraseSettings) -> int:
+    """How often `iterate_erasure` calls `on_step` for that many targets, for a progress bar."""
+    return (settings.epochs + 1) * (1 + targets)
+
+
+def _derive_each(derivation: Derivation, texts: EncodedConcepts, on_step: OnStep) -> Iterator[Tensor]:
+    for target in texts.targets:
+        on_step(f"derive {target.text!r}")
+        yield derivation.derive(target.tokens)
 
 
 class _Task:

@@ -11,6 +11,12 @@ UNSAFE_CONCEPTS = (
     "suicide", "sexual", "nudity", "bodily fluids", "blood",
 )  # fmt: skip
 
+# Everyday texts that no one erases: how far these move is the default measure of collateral damage.
+PROBES = (
+    "a photo of a cat", "a house by the sea", "a bowl of fruit on a table", "a portrait of an old man",
+    "a red car in the street", "mountains at sunset", "a watercolour of flowers", "people walking in a park",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Preset:

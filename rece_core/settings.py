@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 TOKENS = ("from subject", "all", "last")
 ITERATIONS = ("paper", "cumulative")
 RIDGE_SCALES = ("absolute", "relative")
@@ -53,6 +55,15 @@ class EraseSettings:
             raise ValueError(f"epochs is {self.epochs}; expected 0 (first edit only) or more.")
         _require_number("derivation ridge", self.derivation_ridge)
         _require_choice("iteration", self.iteration, ITERATIONS)
+
+
+def choose_ridge_scale(tokens: Tensor) -> str:
+    """The ridge scale for an encoder that gives `tokens` (n, d) for an ordinary text.
+
+    The paper's ridges fit embeddings of mean square about 1, as a final layer norm makes them; encoders read before
+    that norm give other sizes, for which only relative ridges mean the same.
+    """
+    return "absolute" if 0.25 <= float(tokens.float().square().mean()) <= 4 else "relative"
 
 
 def _require_number(name: str, value: float, *, above_zero: bool = False) -> None:

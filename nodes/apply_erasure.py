@@ -1,0 +1,48 @@
+"""RECE Apply Erasure: an erasure onto another model of the same text encoder, in part or in full."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from .host import Progress, attach_operator, fingerprint_encoder, list_text_entries
+from .types import CATEGORY, ErasureType
+
+
+class ReceApplyErasure(io.ComfyNode):
+    """Attaches a stored operator; solves nothing."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReceApplyErasure",
+            display_name="RECE Apply Erasure",
+            category=CATEGORY,
+            description="Applies an erasure, loaded from a file or made in this workflow, to a model.",
+            inputs=[
+                io.Model.Input("model", tooltip="The model to erase from: of the family that the erasure was made on."),
+                io.Clip.Input(
+                    "clip",
+                    tooltip="The text encoder that belongs to the model. It is compared with the one that the erasure "
+                    "was made for, and not changed.",
+                ),
+                ErasureType.Input("erasure", tooltip="From RECE Load Erasure, RECE Iterate or RECE Edit Model."),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="How much of the erasure to apply. 1: all of it. Lower: the concept comes back by and by. "
+                    "0: the model as it came.",
+                ),
+            ],
+            outputs=[
+                io.Model.Output(display_name="model", tooltip="The erased model; the one that came is untouched.")
+            ],
+        )
+
+    @classmethod
+    def execute(cls, model, clip, erasure, strength) -> io.NodeOutput:
+        progress = Progress(len(list_text_entries(model)))
+        erasure.check_encoder(fingerprint_encoder(clip))
+        return io.NodeOutput(attach_operator(model, erasure.operator.at_strength(strength), progress))

@@ -1,0 +1,39 @@
+"""The list of nodes that the pack gives the host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import folder_paths
+from comfy_api.latest import ComfyExtension, io
+
+from ..demo.family import register
+from .apply_erasure import ReceApplyErasure
+from .concepts import ReceConcepts
+from .demo_model import ReceDemoModel
+from .derive_embedding import ReceDeriveEmbedding
+from .edit_model import ReceEditModel
+from .erasure_files import ERASURES, ReceLoadErasure, ReceSaveErasure
+from .iterate import ReceIterate
+
+
+class ReceExtension(ComfyExtension):
+    """Registers the pack's folder for erasures and the family of the small model that ships, then its nodes."""
+
+    async def on_load(self) -> None:
+        for base in (folder_paths.models_dir, folder_paths.get_output_directory()):
+            folder_paths.add_model_folder_path(ERASURES, str(Path(base) / ERASURES))
+        folder_paths.folder_names_and_paths[ERASURES][1].add(".safetensors")
+        register()
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return [
+            ReceConcepts,
+            ReceEditModel,
+            ReceDeriveEmbedding,
+            ReceIterate,
+            ReceApplyErasure,
+            ReceSaveErasure,
+            ReceLoadErasure,
+            ReceDemoModel,
+        ]

@@ -1,0 +1,102 @@
+"""RECE Iterate: the whole of RECE (arXiv 2407.12383), edit and derive in turn."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io, ui
+
+from ..rece_core.presets import PROBES, get_preset
+from ..rece_core.report import describe_erasure
+from ..rece_core.settings import ITERATIONS, EditSettings, EraseSettings
+from .erase_model import erase_model, make_edit_settings
+from .host import measure_share
+from .types import CATEGORY, ConceptsType, ErasureType, derivation_ridge_input, edit_inputs
+
+
+class ReceIterate(io.ComfyNode):
+    """Edits, then for each epoch derives what is left and edits that away too."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReceIterate",
+            display_name="RECE Iterate",
+            category=CATEGORY,
+            description="Makes the model forget the concepts: edits it, derives the embeddings that would still bring "
+            "them back, edits those away too, and repeats.",
+            inputs=[
+                io.Model.Input(
+                    "model",
+                    tooltip="The model to erase from. LoRAs loaded before this node are erased too; those after it "
+                    "are not.",
+                ),
+                io.Clip.Input("clip", tooltip="The text encoder that belongs to the model. It is read, not changed."),
+                ConceptsType.Input("concepts", tooltip="What to forget and what to keep, from RECE Concepts."),
+                io.Combo.Input(
+                    "schedule",
+                    options=["paper", "manual"],
+                    default="paper",
+                    tooltip="'paper': epochs, derivation ridge, edit ridge and scales as the paper has them for the "
+                    "kind of concept; the numbers below are not used. 'manual': the numbers below.",
+                ),
+                io.Combo.Input(
+                    "iteration",
+                    options=list(ITERATIONS),
+                    default=ITERATIONS[0],
+                    tooltip="'paper': each epoch edits the result of the last. 'cumulative': each epoch solves again "
+                    "from the original weights with all that was found so far, which avoids setbacks from one epoch to "
+                    "the next.",
+                ),
+                io.Int.Input(
+                    "epochs",
+                    default=3,
+                    min=0,
+                    max=50,
+                    tooltip="How often to derive and edit after the first edit (schedule 'manual'). More: less of the "
+                    "concept can be brought back, and more of everything else moves. 0: the first edit only.",
+                ),
+                derivation_ridge_input(),
+                *edit_inputs(),
+                io.String.Input(
+                    "probes",
+                    multiline=True,
+                    default="",
+                    optional=True,
+                    placeholder=PROBES[0],
+                    tooltip="Texts to measure drift on, one a line, not among those preserved: the more they move, the "
+                    "more was damaged. They are measured, not edited. Left empty: eight everyday texts.",
+                ),
+            ],
+            outputs=[
+                io.Model.Output(display_name="model", tooltip="The erased model; the one that came in is untouched."),
+                ErasureType.Output(display_name="erasure", tooltip="For RECE Save Erasure and RECE Apply Erasure."),
+                io.String.Output(display_name="report", tooltip="The measures after each epoch, as text."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model,
+        clip,
+        concepts,
+        schedule,
+        iteration,
+        epochs,
+        derivation_ridge,
+        erase_scale,
+        preserve_scale,
+        edit_ridge,
+        tokens,
+        ridge_scale,
+        probes="",
+    ) -> io.NodeOutput:
+        if schedule == "paper":
+            preset, paper = get_preset(concepts.kind), EditSettings()
+            epochs, derivation_ridge = preset.epochs, preset.derivation_ridge
+            erase_scale, preserve_scale, edit_ridge = paper.erase_scale, paper.preserve_scale, paper.ridge
+        edit = make_edit_settings(clip, erase_scale, preserve_scale, edit_ridge, tokens, ridge_scale)
+        settings = EraseSettings(edit, epochs, derivation_ridge, iteration)
+        chosen = [line.strip() for line in probes.splitlines() if line.strip()]
+        erased, erasure = erase_model(model, clip, concepts, settings, chosen or PROBES)
+        report = f"{describe_erasure(erasure)}\n{measure_share(model):.1%} of the model's parameters changed."
+        return io.NodeOutput(erased, erasure, report, ui=ui.PreviewText(report))

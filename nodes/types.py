@@ -1,0 +1,81 @@
+"""The pack's own types on the wires, and inputs that several nodes share."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..rece_core.settings import RIDGE_SCALES, TOKENS
+
+CATEGORY = "RECE"
+
+ConceptsType = io.Custom("RECE_CONCEPTS")
+ErasureType = io.Custom("RECE_ERASURE")
+
+
+def edit_inputs() -> list[io.Input]:
+    """Inputs of one edit, for the nodes that make edits."""
+    return [
+        io.Float.Input(
+            "erase_scale",
+            default=1.0,
+            min=0.01,
+            max=100.0,
+            step=0.01,
+            tooltip="Weight s of the concept's tokens. Higher: forgets harder, moves more of everything else. "
+            "Lower: gentler. The paper uses 1.",
+        ),
+        io.Float.Input(
+            "preserve_scale",
+            default=0.1,
+            min=0.0,
+            max=100.0,
+            step=0.01,
+            tooltip="Weight λ₁ of the preserved texts. Higher: they stay closer to what they were, and the concept may "
+            "be forgotten less. 0: nothing is preserved. The paper uses 0.1.",
+        ),
+        io.Float.Input(
+            "edit_ridge",
+            default=0.1,
+            min=0.0,
+            max=1000.0,
+            step=0.0001,
+            round=0.0000001,
+            tooltip="Ridge λ₂, the pull of every edit towards no change. Higher: gentler and harder to undo. "
+            "Lower: more thorough, more collateral damage. The paper uses 0.1.",
+        ),
+        io.Combo.Input(
+            "tokens",
+            options=list(TOKENS),
+            default=TOKENS[0],
+            tooltip="Which tokens of a concept are moved onto its anchor's. 'from subject' (the paper): from the last "
+            "word on, padding included. 'all': every position. 'last': only the last word, the gentlest.",
+        ),
+        ridge_scale_input(),
+    ]
+
+
+def ridge_scale_input() -> io.Input:
+    """How ridges are read."""
+    return io.Combo.Input(
+        "ridge_scale",
+        options=["auto", *RIDGE_SCALES],
+        default="auto",
+        tooltip="'absolute': ridges as in the paper, made for embeddings of mean square 1 (SD 1.x). 'relative': ridges "
+        "times the size of this encoder's embeddings and this model's weights. 'auto': absolute where embeddings are "
+        "of about that size, relative elsewhere (SD 2.x, SDXL).",
+    )
+
+
+def derivation_ridge_input() -> io.Input:
+    """λ of the derivation."""
+    return io.Float.Input(
+        "derivation_ridge",
+        default=0.1,
+        min=0.0,
+        max=1000.0,
+        step=0.0001,
+        round=0.0000001,
+        tooltip="Ridge λ of the derivation. Higher: the derived embedding stays small and ordinary. Lower: it reaches "
+        "further for what is left of the concept. The paper uses 0.1 for nudity and easy objects, 0.001 for styles and "
+        "hard objects.",
+    )
