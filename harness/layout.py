@@ -1,0 +1,89 @@
+"""Where the nodes of a graph stand on the page: in columns by their distance from the start, group beside group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .graph import Graph, Node, as_output
+from .widgets import read_inputs
+
+# All in the page's pixels. The heights are those of its own nodes, which it enlarges where they turn out too small.
+TITLE, SLOT, WIDGET, MULTILINE, PICTURE = 30, 20, 24, 140, 280
+WIDTH, GAP_X, GAP_Y = 320, 60, 30
+FRAME, FRAME_TITLE = 20, 40
+NOTE_SIZE = (420, 260)
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Boxes as (x, y, width, height) of nodes by id and of groups by title, and the corners of the notes."""
+
+    boxes: dict[str, Box]
+    groups: dict[str, Box]
+    notes: list[tuple[int, int]]
+
+
+def place(graph: Graph, described: Mapping[str, Mapping[str, Any]]) -> Placement:
+    """Lay out a graph: notes, then nodes without a group, then each group in a frame, all side by side.
+
+    `described` has the entry of /object_info for every node id.
+    """
+    notes = [(0, i * (NOTE_SIZE[1] + TITLE + GAP_Y)) for i in range(len(graph.notes))]
+    left = NOTE_SIZE[0] + GAP_X if notes else 0
+    boxes: dict[str, Box] = {}
+    groups: dict[str, Box] = {}
+    titles = list(dict.fromkeys(node.group for node in graph.nodes.values()))
+    for title in sorted(titles, key=lambda one: one is not None):
+        members = [node for node in graph.nodes.values() if node.group == title]
+        framed = title is not None
+        block = _place_block(members, described, left + FRAME * framed)
+        boxes |= block
+        right = max(x + width for x, _, width, _ in block.values())
+        bottom = max(y + height for _, y, _, height in block.values())
+        if title is not None:
+            top = -TITLE - FRAME_TITLE
+            groups[title] = (left, top, right + FRAME - left, bottom + FRAME - top)
+        left = right + FRAME * framed + GAP_X
+    return Placement(boxes, groups, notes)
+
+
+def _place_block(members: Sequence[Node], described: Mapping[str, Mapping[str, Any]], left: int) -> dict[str, Box]:
+    columns = _columns(members)
+    boxes = {}
+    for column in range(max(columns.values()) + 1):
+        top = 0
+        for node in members:
+            if columns[node.id] == column:
+                height = _height(node, described[node.id])
+                boxes[node.id] = (left + column * (WIDTH + GAP_X), top, WIDTH, height)
+                top += height + TITLE + GAP_Y
+    return boxes
+
+
+def _columns(members: Sequence[Node]) -> dict[str, int]:
+    """One more than the furthest source among the members; sources stand right before what they feed."""
+    sources = {
+        node.id: {output.node for value in node.inputs.values() if (output := as_output(value))} for node in members
+    }
+    columns: dict[str, int] = {}
+    for node in members:  # a node can only be given nodes that were added before it
+        columns[node.id] = 1 + max((columns[one] for one in sources[node.id] if one in columns), default=-1)
+    for node in members:
+        fed = [columns[other] for other, feeding in sources.items() if node.id in feeding]
+        if fed and not sources[node.id] & columns.keys():
+            columns[node.id] = min(fed) - 1
+    return columns
+
+
+def _height(node: Node, info: Mapping[str, Any]) -> int:
+    inputs = read_inputs(info)
+    widgets = [each for each in inputs if each.is_widget]
+    height = SLOT * max(len(inputs) - len(widgets), len(info["output"]), 1)
+    for each in widgets:
+        height += MULTILINE if each.options.get("multiline") else WIDGET * (1 + each.has_control)
+    shows_picture = info.get("output_node") and any(each.type == "IMAGE" for each in inputs)
+    return height + (PICTURE if shows_picture else 0) + FRAME
