@@ -11,6 +11,8 @@ from typing import Any
 
 #: Types that the page edits in place; every other type can only be linked.
 WIDGET_TYPES = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COLOR", "MARKDOWN"})
+#: A choice that brings further inputs with it, so the place of a saved value depends on other values.
+DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
 #: Older node definitions do not say that these have a control; the page knows them by their name.
 SEED_NAMES = frozenset({"seed", "noise_seed"})
 UPLOAD_MARKS = ("image_upload", "video_upload", "animated_image_upload")
@@ -45,7 +47,10 @@ class Input:
 
 
 def read_inputs(info: Mapping[str, Any]) -> list[Input]:
-    """The inputs of a node type, in the page's order, from its entry in /object_info."""
+    """The inputs of a node type, in the page's order, from its entry in /object_info.
+
+    Raises ValueError for a node type whose inputs depend on the value of one of them.
+    """
     return [
         _read_input(name, info["input"][kind][name])
         for kind in ("required", "optional")
@@ -91,6 +96,8 @@ def _saved_widgets(info: Mapping[str, Any]) -> Iterator[tuple[str, Input | None]
 
 
 def _read_input(name: str, described: Sequence[Any]) -> Input:
+    if described[0] == DYNAMIC:
+        raise ValueError(f"The choice {name!r} adds inputs to its node, which cannot be converted. Use another node.")
     options = described[1] if len(described) > 1 else {}
     if isinstance(described[0], list):
         return Input(name, "COMBO", options, described[0])

@@ -133,6 +133,12 @@ def test_subgraphs_are_refused() -> None:
         to_api(workflow, OBJECT_INFO)
 
 
+def test_inputs_that_depend_on_values_are_refused() -> None:
+    info = OBJECT_INFO | {"Save": node_type({"format": ["COMFY_DYNAMICCOMBO_V3", {}]}, [])}
+    with pytest.raises(ValueError, match="choice 'format' adds inputs to its node, which cannot be converted"):
+        to_api(page_workflow(), info)
+
+
 def test_an_unknown_node_type_is_named() -> None:
     workflow = page_workflow()
     ui_node(workflow, 4)["type"] = "Smaple"
