@@ -155,12 +155,14 @@ class Server:
 
     def _check_packs(self) -> None:
         if not self.console and "(IMPORT FAILED)" in self.log_text():
-            raise ServerError(f"ComfyUI started, but a node pack failed to import.{self._log_tail(80)}")
+            folder = str(self.base / "custom_nodes")
+            told = "\n".join(part for part in self.log_text().split("\n\n") if folder in part)
+            raise ServerError(f"ComfyUI started, but a node pack failed to import. From {self.log_file}:\n{told}")
 
-    def _log_tail(self, lines: int = 40) -> str:
+    def _log_tail(self) -> str:
         if self.console:
             return " Its log is above."
-        return "\nThe end of its log:\n" + "\n".join(self.log_text().splitlines()[-lines:])
+        return f"\nThe end of {self.log_file}:\n" + "\n".join(self.log_text().splitlines()[-40:])
 
     def __enter__(self) -> Server:
         return self.start()
