@@ -30,8 +30,8 @@ class ReceSaveErasure(io.ComfyNode):
                 io.String.Input(
                     "filename_prefix",
                     default="erasure",
-                    tooltip=f"Name of the file in output/{ERASURES}; a number is added, so that nothing is overwritten. It "
-                    "may name a folder below it, as in 'styles/van_gogh'.",
+                    tooltip=f"Name of the file in output/{ERASURES}; a number is added, so nothing is overwritten. "
+                    "It may name a folder below it, as in 'styles/van_gogh'.",
                 ),
             ],
             outputs=[io.String.Output(display_name="file", tooltip="Name of the file, as RECE Load Erasure lists it.")],

@@ -20,13 +20,12 @@ from .iterate import ReceIterate
 class ReceExtension(ComfyExtension):
     """Registers the pack's folder for erasures and the family of the small model that ships, then its nodes."""
 
-    async def on_load(self) -> None:
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        # Not in on_load, which ComfyUI 0.3.75 never calls.
         for base in (folder_paths.models_dir, folder_paths.get_output_directory()):
             folder_paths.add_model_folder_path(ERASURES, str(Path(base) / ERASURES))
         folder_paths.folder_names_and_paths[ERASURES][1].add(".safetensors")
         register()
-
-    async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return [
             ReceConcepts,
             ReceEditModel,

@@ -12,6 +12,8 @@ import comfy.model_management
 import comfy.utils
 import torch
 from comfy.weight_adapter import LoRAAdapter
+from comfy_execution.utils import get_executing_context
+from server import PromptServer
 from torch import Tensor
 
 from ..rece_core.alignment import EncodedText
@@ -30,14 +32,17 @@ OnStep = Callable[[str], None]
 
 
 class Progress:
-    """The node's progress bar, which also cancels: each step raises if the user asked to stop."""
+    """The progress bar of the node that runs, with its steps in words; each step raises if the user asked to stop."""
 
     def __init__(self, steps: int) -> None:
-        self._bar = comfy.utils.ProgressBar(max(steps, 1))
+        self._bar = comfy.utils.ProgressBar(steps)
+        self._context = get_executing_context()
 
-    def __call__(self, step: str = "") -> None:
+    def __call__(self, step: str) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
         self._bar.update(1)
+        if self._context is not None:
+            PromptServer.instance.send_progress_text(step, self._context.node_id)
 
 
 @dataclass(frozen=True)
@@ -130,10 +135,10 @@ def attach_operator(model: Any, operator: Operator, on_step: OnStep = lambda ste
 
 
 def _patch(weight: Tensor, operator: Operator) -> Any:
-    up, down = (factor.cpu() for factor in operator.factors_for(weight))
-    if operator.rank > operator.width // 2:
-        return ("diff", (up @ down,))
-    return LoRAAdapter(set(), (up, down, None, None, None, None))
+    if 2 * operator.rank > operator.width:
+        return ("diff", (operator.change_of(weight).cpu(),))
+    up, down = operator.factors_for(weight)
+    return LoRAAdapter(set(), (up.cpu(), down.cpu(), None, None, None, None))
 
 
 def _shapes(model: Any) -> dict[str, Tensor]:
