@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from .gram import PairGram
-from .linear_algebra import factor
+from .linear_algebra import factor, solve
 
 
 class Derivation:
@@ -21,12 +20,12 @@ class Derivation:
         system = pair.edited()
         system.diagonal().add_(ridge)
         self._lower = factor(system, "derivation ridge", ridge)
-        self._target = pair.original + pair.cross
+        self._pair = pair
 
     def derive(self, tokens: Tensor) -> Tensor:
         """c' for each row c of `tokens` (n, d): (n, d) float64 on the device of the pair's Gram matrices."""
-        wide = tokens.to(self._target.device, self._target.dtype)
-        return torch.cholesky_solve(self._target @ wide.T, self._lower).T
+        wide = tokens.to(self._lower.device, self._lower.dtype)
+        return solve(self._lower, self._pair.pull_back(wide).T).T
 
 
 def scaled_derivation_ridge(ridge: float, gram: Tensor, ridge_scale: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .linear_algebra import factor
+from .linear_algebra import factor, solve
 from .operator import Operator
 from .settings import EditSettings
 
@@ -22,13 +22,13 @@ def solve_edit(sources: Tensor, anchors: Tensor, preserved: Tensor, settings: Ed
     Raises ValueError when A is singular.
     """
     width = sources.shape[1]
-    system = settings.erase_scale * (sources.T @ sources) + settings.preserve_scale * preserved
+    system = torch.addmm(preserved, sources.T, sources, beta=settings.preserve_scale, alpha=settings.erase_scale)
     system.diagonal().add_(settings.ridge)
     lower = factor(system, "edit ridge", settings.ridge)
     shift = (anchors - sources).T * settings.erase_scale
     if len(sources) <= width:
-        return Operator(shift, torch.cholesky_solve(sources.T, lower))
-    moved = torch.cholesky_solve(sources.T @ shift.T, lower).T  # s Σ (a − c) cᵀ A⁻¹ by symmetry of A
+        return Operator(shift, solve(lower, sources.T))
+    moved = solve(lower, sources.T @ shift.T).T  # s Σ (a − c) cᵀ A⁻¹ by symmetry of A
     return Operator(moved, torch.eye(width, dtype=sources.dtype, device=sources.device))
 
 

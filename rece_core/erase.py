@@ -108,7 +108,8 @@ class _Task:
     """What stays the same over the epochs: aligned tokens, preserved tokens, absolute ridges."""
 
     def __init__(self, gram: Gram, texts: EncodedConcepts, settings: EraseSettings) -> None:
-        for text in (*texts.targets, *texts.anchors, *texts.preserved, *texts.probes):
+        later = texts.preserved if texts.preserved_in_epochs is None else texts.preserved_in_epochs
+        for text in (*texts.targets, *texts.anchors, *texts.preserved, *later, *texts.probes):
             if text.tokens.shape[1] != gram.width:
                 raise ValueError(
                     f"the text encoder gives embeddings of width {text.tokens.shape[1]}, but the model reads width "
@@ -120,7 +121,6 @@ class _Task:
         self.sources = torch.cat([source for source, _ in aligned]).to(device, torch.float64)
         self.goals = torch.cat([goal for _, goal in aligned]).to(device, torch.float64)
         self.anchors = texts.anchors
-        later = texts.preserved if texts.preserved_in_epochs is None else texts.preserved_in_epochs
         self.preserved = _token_gram(texts.preserved, gram)
         self.preserved_in_epochs = self.preserved if later is texts.preserved else _token_gram(later, gram)
         self.probes = stack_tokens(texts.probes, gram.width).to(device)
@@ -166,5 +166,8 @@ class _Task:
 
 def _token_gram(texts: tuple[EncodedText, ...], gram: Gram) -> Tensor:
     """Σ p pᵀ over all tokens of `texts`, (d, d) float64 beside `gram`."""
-    tokens = stack_tokens(texts, gram.width)
-    return (tokens.T @ tokens).to(gram.total.device)
+    total = torch.zeros(gram.width, gram.width, dtype=torch.float64)
+    for text in texts:  # one at a time: thousands of texts need no more memory than one
+        tokens = text.tokens.to("cpu", torch.float64)
+        total.addmm_(tokens.T, tokens)
+    return total.to(gram.total.device)

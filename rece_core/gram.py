@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .operator import Operator
 
-BLOCK = 256  # columns a product is split into, to compute only one triangle of a symmetric result
+BLOCK = 192  # columns a product is split into, to compute only one triangle of a symmetric result
 ROWS_IN_FLOAT32 = 8192  # rows summed in float32 before the sum is moved to float64
 
 
@@ -38,26 +38,33 @@ class Gram:
 
 @dataclass(frozen=True)
 class PairGram:
-    """What a pair of original and edited weights has in common; all (d, d) float64, with E = W' − W.
+    """What a pair of original weights W and edited weights W' = W + F rightᵀ has in common; float64 on one device.
 
-    original: Σ Wᵀ W. cross: Σ Eᵀ W. change: Σ Eᵀ E. Differences are kept apart, since subtracting two nearly equal
-    Gram matrices afterwards would leave rounding noise.
+    original: Σ Wᵀ W, (d, d). right: (d, r), what of an embedding the change reads. cross: Σ Fᵀ W, (r, d).
+    change: Σ Fᵀ F, (r, r). Differences are kept apart, since subtracting two nearly equal Gram matrices afterwards
+    would leave rounding noise; in factors, since a change by an operator has low rank.
     """
 
     original: Tensor
+    right: Tensor
     cross: Tensor
     change: Tensor
 
     @classmethod
     def from_operator(cls, gram: Tensor, operator: Operator) -> PairGram:
-        """The pair W, W M: Σ W'ᵀW' = Mᵀ G M without touching the weights; `gram` is G (d, d)."""
+        """The pair W, W M without touching the weights: F = W left; `gram` is G = Σ Wᵀ W, (d, d)."""
         left, right = operator.left.to(gram.device), operator.right.to(gram.device)
-        projected = gram @ left
-        return cls(gram, right @ projected.T, right @ (left.T @ projected) @ right.T)
+        cross = left.T @ gram
+        return cls(gram, right, cross, cross @ left)
 
     def edited(self) -> Tensor:
-        """Σ W'ᵀ W'."""
-        return self.original + self.cross + self.cross.T + self.change
+        """Σ W'ᵀ W' = Mᵀ G M for a change by an operator, (d, d); a new tensor."""
+        half = torch.addmm(self.cross, self.change, self.right.T, alpha=0.5)
+        return torch.addmm(self.original, self.right, half).addmm_(half.T, self.right.T)
+
+    def pull_back(self, tokens: Tensor) -> Tensor:
+        """(Σ W'ᵀ W) c for each row c of `tokens` (n, d): (n, d)."""
+        return tokens @ self.original + (tokens @ self.cross.T) @ self.right.T
 
 
 def accumulate_gram(weights: Iterable[Weight]) -> Gram:
@@ -67,22 +74,34 @@ def accumulate_gram(weights: Iterable[Weight]) -> Gram:
     Raises ValueError for no weights, unequal widths, NaN or infinite numbers, naming the weight.
     """
     sums: dict[str, _SelfProduct] = {}
-    for weight in _checked(weights):
+    width = None
+    for weight in weights:
+        width = _check_shape(weight, width)
         if weight.role not in sums:
             sums[weight.role] = _SelfProduct(weight.matrix)
         sums[weight.role].add(weight.matrix, weight.name)
+    if not sums:
+        raise ValueError("no weights were given; expected at least one that reads the text embedding.")
     parts = {role: product.finish() for role, product in sums.items()}
-    total = torch.stack(list(parts.values())).sum(0)
+    total = sum(parts.values(), torch.zeros_like(next(iter(parts.values()))))
     return Gram(total, parts.get("value", torch.zeros_like(total)))
 
 
 def accumulate_pair_grams(pairs: Iterable[tuple[Weight, Tensor]]) -> tuple[PairGram, PairGram]:
     """Gram matrices of any original weights and their edited counterparts (d_out, d), whatever edited them.
 
-    Returns those over all entries and those over the value projections alone. Errors as in `accumulate_gram`.
+    Returns those over all entries and those over the value projections alone. Precision and errors are as in
+    `accumulate_gram`.
     """
-    sums: dict[str, Tensor] = {}
+    joined = accumulate_gram(_join_each(pairs))
+    return _split(joined.total), _split(joined.values)
+
+
+def _join_each(pairs: Iterable[tuple[Weight, Tensor]]) -> Iterator[Weight]:
+    """[W, W' − W] (d_out, 2 d) for each pair: its Gram matrix holds all products of the two."""
+    width = None
     for weight, edited in pairs:
+        width = _check_shape(weight, width)
         if weight.matrix.shape != edited.shape:
             raise ValueError(
                 f"{weight.name} has shape {tuple(weight.matrix.shape)} in the original and {tuple(edited.shape)} in "
@@ -90,14 +109,13 @@ def accumulate_pair_grams(pairs: Iterable[tuple[Weight, Tensor]]) -> tuple[PairG
             )
         original = weight.matrix.to(dtype=_product_dtype(weight.matrix))
         change = edited.to(original.device, original.dtype) - original
-        terms = torch.stack([original.T @ original, change.T @ original, change.T @ change])
-        _require_finite(weight.name, terms[0], terms[2])
-        terms = terms.to(algebra_device(terms.device), torch.float64)
-        sums[weight.role] = sums[weight.role] + terms if weight.role in sums else terms
-    if not sums:
-        raise ValueError(_NO_WEIGHTS)
-    total = torch.stack(list(sums.values())).sum(0)
-    return PairGram(*total), PairGram(*sums.get("value", torch.zeros_like(total)))
+        yield Weight(weight.name, weight.role, torch.cat([original, change], 1))
+
+
+def _split(joined: Tensor) -> PairGram:
+    width = joined.shape[0] // 2
+    unit = torch.eye(width, dtype=joined.dtype, device=joined.device)
+    return PairGram(joined[:width, :width], unit, joined[width:, :width], joined[width:, width:])
 
 
 class _SelfProduct:
@@ -110,11 +128,11 @@ class _SelfProduct:
         self.rows = 0
 
     def add(self, matrix: Tensor, name: str) -> None:
-        matrix = matrix.to(self.part.device, self.part.dtype)
+        matrix = matrix.detach().to(self.part.device, self.part.dtype)
         width = matrix.shape[1]
         for start in range(0, width, BLOCK):
             stop = min(start + BLOCK, width)
-            self.part[start:, start:stop].addmm_(matrix[:, start:].T, matrix[:, start:stop])
+            self.part[start:stop, start:].addmm_(matrix[:, start:stop].T, matrix[:, start:])
         _require_finite(name, self.part)
         self.rows += matrix.shape[0]
         if self.rows >= ROWS_IN_FLOAT32:
@@ -123,16 +141,12 @@ class _SelfProduct:
     def finish(self) -> Tensor:
         """The whole symmetric sum, (d, d) float64."""
         self._flush()
-        lower = self.total.tril()
-        return lower + lower.tril(-1).T
+        return self.total.triu_().add_(self.total.triu(1).T)
 
     def _flush(self) -> None:
-        self.total += self.part.to(self.total.device, torch.float64)
+        self.total += self.part.to(self.total.device)
         self.part.zero_()
         self.rows = 0
-
-
-_NO_WEIGHTS = "no weights were given; expected at least one that reads the text embedding."
 
 
 def algebra_device(device: torch.device) -> torch.device:
@@ -144,24 +158,20 @@ def _product_dtype(matrix: Tensor) -> torch.dtype:
     return torch.float64 if matrix.dtype == torch.float64 else torch.float32
 
 
-def _checked(weights: Iterable[Weight]) -> Iterable[Weight]:
-    width = None
-    for weight in weights:
-        matrix = weight.matrix
-        if matrix.ndim != 2 or matrix.shape[1] != (width or matrix.shape[1]):
-            raise ValueError(
-                f"{weight.name} has shape {tuple(matrix.shape)}; expected (rows, {width or 'width'}), as every weight "
-                "that reads the same text embedding."
-            )
-        width = matrix.shape[1]
-        yield weight
-    if width is None:
-        raise ValueError(_NO_WEIGHTS)
+def _check_shape(weight: Weight, width: int | None) -> int:
+    """The width of `weight`; ValueError where it is not a matrix, or not of `width` (None: any)."""
+    matrix = weight.matrix
+    if matrix.ndim != 2 or matrix.shape[1] != (width or matrix.shape[1]):
+        raise ValueError(
+            f"{weight.name} has shape {tuple(matrix.shape)}; expected (rows, {width or 'width'}), as every weight "
+            "that reads the same text embedding."
+        )
+    return matrix.shape[1]
 
 
-def _require_finite(name: str, *products: Tensor) -> None:
+def _require_finite(name: str, product: Tensor) -> None:
     # A NaN or infinity anywhere in a column of W shows on the diagonal of WᵀW, d numbers instead of d_out × d.
-    if not all(torch.isfinite(product.diagonal()).all() for product in products):
+    if not torch.isfinite(product.diagonal()).all():
         raise ValueError(
             f"{name} holds NaN or infinite numbers, so the model is damaged or was merged in too narrow a type. "
             "Load an intact checkpoint."

@@ -1,4 +1,4 @@
-"""The one factorisation everything is solved with."""
+"""The one factorisation everything is solved with, and the solving."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ def factor(matrix: Tensor, name: str, ridge: float) -> Tensor:
             f"Raise the {name}; the paper uses 0.1 for edits and 0.001 to 0.1 for derivations."
         )
     return lower
+
+
+def solve(lower: Tensor, right: Tensor) -> Tensor:
+    """X with L Lᵀ X = `right` (d, n), for `lower` = L (d, d) from `factor`."""
+    # Twice as fast as torch.cholesky_solve, which copies the factor, when right has few columns.
+    inner = torch.linalg.solve_triangular(lower, right, upper=False)
+    return torch.linalg.solve_triangular(lower.mT, inner, upper=True)

@@ -23,7 +23,8 @@ def measure_forgotten(pair: PairGram, concepts: Tensor, anchors: Tensor) -> floa
     """
     apart = concepts - anchors
     before = _inner(apart, pair.original, apart)
-    after = before + 2 * _inner(concepts, pair.cross, apart) + _inner(concepts, pair.change, concepts)
+    read = concepts @ pair.right
+    after = before + 2 * _inner(read, pair.cross, apart) + _inner(read, pair.change, read)
     return 1 - _ratio(after, before)
 
 
@@ -36,8 +37,9 @@ def measure_recoverable(values: PairGram, concepts: Tensor, anchors: Tensor, der
     projections alone.
     """
     apart = concepts - anchors
-    returned = _inner(derived - anchors, values.original, apart) + _inner(derived, values.cross, apart)
-    return _ratio(returned, _inner(apart, values.original, apart))
+    directions = apart @ values.original
+    added = torch.sum(directions * (derived - anchors)) + _inner(derived @ values.right, values.cross, apart)
+    return _ratio(float(added), float(torch.sum(directions * apart)))
 
 
 def measure_norm_ratio(concepts: Tensor, derived: Tensor) -> float:
@@ -47,7 +49,8 @@ def measure_norm_ratio(concepts: Tensor, derived: Tensor) -> float:
 
 def measure_drift(pair: PairGram, probes: Tensor) -> float:
     """√(Σ‖W'p − W p‖² / Σ‖W p‖²) over tokens of benign probe texts: collateral damage; 0 is none."""
-    moved = _inner(probes, pair.change, probes)
+    read = probes @ pair.right
+    moved = _inner(read, pair.change, read)
     # A change of exactly zero may come out as a rounding error below it.
     return max(_ratio(moved, _inner(probes, pair.original, probes)), 0.0) ** 0.5
 

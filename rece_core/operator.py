@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -18,6 +18,9 @@ class Operator:
 
     left: Tensor
     right: Tensor
+    _converted: dict[tuple[str, torch.dtype, torch.device], Tensor] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if self.left.ndim != 2 or self.left.shape != self.right.shape:
@@ -62,16 +65,35 @@ class Operator:
     def factors_for(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """`up` (d_out, r) and `down` (r, d) with W M = W + up down: a LoRA of `weight` (d_out, d).
 
-        In float32, or float64 for a float64 weight, on the weight's device.
+        In float32, or float64 for a float64 weight, on the weight's device. `down` is one tensor for all weights of
+        the same dtype and device: share it, do not write to it.
         """
-        dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
-        left, right = (side.to(weight.device, dtype) for side in (self.left, self.right))
-        return weight.to(dtype) @ left, right.T.contiguous()
+        wide = _widen(weight)
+        return wide @ self._convert("left", wide), self._convert("down", wide)
+
+    def change_of(self, weight: Tensor) -> Tensor:
+        """W M − W for `weight` (d_out, d), in float32, or float64 for a float64 weight, on the weight's device."""
+        if 2 * self.rank > self.width:  # then the factors would take more products than M − I itself
+            wide = _widen(weight)
+            return wide @ self._convert("change", wide)
+        up, down = self.factors_for(weight)
+        return up @ down
 
     def apply_to_weight(self, weight: Tensor) -> Tensor:
         """W M for `weight` (d_out, d), rounded once to the weight's own dtype."""
-        up, down = self.factors_for(weight)
-        return torch.addmm(weight.to(up.dtype), up, down).to(weight.dtype)
+        return self.change_of(weight).add_(_widen(weight)).to(weight.dtype)
+
+    def _convert(self, part: str, like: Tensor) -> Tensor:
+        """`left`, `down` = rightᵀ or `change` = M − I in the dtype and on the device of `like`, made once."""
+        key = (part, like.dtype, like.device)
+        if key not in self._converted:
+            parts = {
+                "left": lambda: self.left,
+                "down": lambda: self.right.T,
+                "change": lambda: self.left @ self.right.T,
+            }
+            self._converted[key] = parts[part]().to(like.device, like.dtype).contiguous()
+        return self._converted[key]
 
     def then(self, later: Operator) -> Operator:
         """This erasure followed by `later`, one solved on the weights this one leaves: W M_1 M_2."""
@@ -99,13 +121,23 @@ class Operator:
 
     def condition_number(self) -> float:
         """Ratio of M's largest to its smallest singular value: how hard the erasure is to undo; inf if singular."""
-        sides = torch.cat([self.left, self.right], 1)
-        if sides.shape[1] >= self.width:
+        if 2 * self.rank >= self.width:
             sizes = torch.linalg.svdvals(self.matrix())
         else:
-            # Outside the span of both factors M is the identity, so its other singular values are 1.
-            basis = torch.linalg.qr(sides).Q
-            inside = torch.linalg.svdvals(basis.T @ basis + (basis.T @ self.left) @ (self.right.T @ basis))
-            sizes = torch.cat([inside, torch.ones_like(sides[:1, 0])])
+            # In an orthonormal basis that begins with the span of right, M = [[I + inside, 0], [outside, I]]. Turning
+            # the rows of outside changes no singular value, and beyond its rank all of them are 1.
+            basis, part = torch.linalg.qr(self.right)
+            moved = self.left @ part.T
+            inside = basis.T @ moved
+            outside = torch.linalg.qr(moved - basis @ inside, mode="r").R
+            unit = torch.eye(self.rank, dtype=moved.dtype, device=moved.device)
+            upper = torch.cat([unit + inside, torch.zeros_like(unit)], 1)
+            block = torch.cat([upper, torch.cat([outside, unit], 1)])
+            sizes = torch.cat([torch.linalg.svdvals(block), moved.new_ones(1)])
         smallest = float(sizes.min())
         return float(sizes.max()) / smallest if smallest > 0 else float("inf")
+
+
+def _widen(weight: Tensor) -> Tensor:
+    """`weight` itself in float32, or float64 where it is, with no memory of how it was computed."""
+    return weight.detach().to(torch.promote_types(weight.dtype, torch.float32))
