@@ -1,4 +1,4 @@
-"""Where the nodes of a graph stand on the page: in columns by their distance from the start, group beside group."""
+"""Where the nodes of a graph stand on the page: in columns by their distance from the start, group below group."""
 
 from __future__ import annotations
 
@@ -28,39 +28,42 @@ class Placement:
 
 
 def place(graph: Graph, described: Mapping[str, Mapping[str, Any]]) -> Placement:
-    """Lay out a graph: notes, then nodes without a group, then each group in a frame, all side by side.
+    """Lay out a graph: notes, then nodes without a group, then the groups, each in a frame, one below the other.
 
     `described` has the entry of /object_info for every node id.
     """
     notes = [(0, i * (NOTE_SIZE[1] + TITLE + GAP_Y)) for i in range(len(graph.notes))]
     left = NOTE_SIZE[0] + GAP_X if notes else 0
-    boxes: dict[str, Box] = {}
+    members: dict[str | None, list[Node]] = {None: []}
+    for node in graph.nodes.values():
+        members.setdefault(node.group, []).append(node)
+    boxes = _place_block(members.pop(None), described, left, 0)
+    left = max((x + width + GAP_X for x, _, width, _ in boxes.values()), default=left)
     groups: dict[str, Box] = {}
-    titles = list(dict.fromkeys(node.group for node in graph.nodes.values()))
-    for title in sorted(titles, key=lambda one: one is not None):
-        members = [node for node in graph.nodes.values() if node.group == title]
-        framed = title is not None
-        block = _place_block(members, described, left + FRAME * framed)
+    top = 0
+    for title, grouped in members.items():
+        block = _place_block(grouped, described, left + FRAME, top)
         boxes |= block
-        right = max(x + width for x, _, width, _ in block.values())
-        bottom = max(y + height for _, y, _, height in block.values())
-        if title is not None:
-            top = -TITLE - FRAME_TITLE
-            groups[title] = (left, top, right + FRAME - left, bottom + FRAME - top)
-        left = right + FRAME * framed + GAP_X
+        right = max(x + width for x, _, width, _ in block.values()) + FRAME
+        bottom = max(y + height for _, y, _, height in block.values()) + FRAME
+        frame_top = top - TITLE - FRAME_TITLE
+        groups[str(title)] = (left, frame_top, right - left, bottom - frame_top)
+        top = bottom + GAP_Y + TITLE + FRAME_TITLE
     return Placement(boxes, groups, notes)
 
 
-def _place_block(members: Sequence[Node], described: Mapping[str, Mapping[str, Any]], left: int) -> dict[str, Box]:
+def _place_block(
+    members: Sequence[Node], described: Mapping[str, Mapping[str, Any]], left: int, top: int
+) -> dict[str, Box]:
     columns = _columns(members)
     boxes = {}
-    for column in range(max(columns.values()) + 1):
-        top = 0
+    for column in range(max(columns.values(), default=-1) + 1):
+        y = top
         for node in members:
             if columns[node.id] == column:
                 height = _height(node, described[node.id])
-                boxes[node.id] = (left + column * (WIDTH + GAP_X), top, WIDTH, height)
-                top += height + TITLE + GAP_Y
+                boxes[node.id] = (left + column * (WIDTH + GAP_X), y, WIDTH, height)
+                y += height + TITLE + GAP_Y
     return boxes
 
 

@@ -187,7 +187,7 @@ def test_neither_direction_changes_what_it_is_given() -> None:
     assert (graph, workflow) == before
 
 
-def test_nothing_overlaps_links_run_to_the_right_and_groups_hold_their_members() -> None:
+def test_nothing_overlaps_links_in_a_group_run_to_the_right_and_groups_hold_their_members_one_below_the_other() -> None:
     workflow = to_ui(example(), OBJECT_INFO)
     boxes = {node["id"]: (*node["pos"], *node["size"]) for node in workflow["nodes"]}
     assert boxes[5][2:] == NOTE_SIZE
@@ -195,9 +195,13 @@ def test_nothing_overlaps_links_run_to_the_right_and_groups_hold_their_members()
         for other, (left, top, _, _) in boxes.items():
             inside = x <= left < x + width and y <= top < y + height
             assert one == other or not inside, (one, other)
+    first, second = (1, 2), (3, 4)
     for _, origin, _, target, _, _ in workflow["links"]:
-        assert boxes[origin][0] + boxes[origin][2] < boxes[target][0]
-    for group, members in zip(workflow["groups"], [(1, 2), (3, 4)], strict=True):
+        if (origin in first) == (target in first):
+            assert boxes[origin][0] + boxes[origin][2] < boxes[target][0]
+        else:
+            assert boxes[origin][1] < boxes[target][1]
+    for group, members in zip(workflow["groups"], [first, second], strict=True):
         left, top, width, height = group["bounding"]
         for x, y, node_width, node_height in (boxes[member] for member in members):
             assert left < x and x + node_width < left + width
