@@ -100,7 +100,7 @@ def count_steps(targets: int, settings: EraseSettings) -> int:
 
 def _derive_each(derivation: Derivation, texts: EncodedConcepts, on_step: OnStep) -> Iterator[Tensor]:
     for target in texts.targets:
-        on_step(f"derive {target.text!r}")
+        on_step(f"derive '{target.text}'{when}")
         yield derivation.derive(target.tokens)
 
 

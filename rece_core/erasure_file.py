@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -38,7 +39,8 @@ def load_erasure(path: Path) -> Erasure:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             _check_format(metadata, path)
-            operator = Operator(file.get_tensor("operator.left"), file.get_tensor("operator.right"))
+            # Copies, since what is mapped from a file keeps it open, and on Windows from being replaced.
+            operator = Operator(*(file.get_tensor(f"operator.{side}").clone() for side in ("left", "right")))
     except SafetensorError as error:
         raise ValueError(
             f"{path.name} is not a complete safetensors file ({error}). It may have been cut short while copying or "
@@ -46,7 +48,7 @@ def load_erasure(path: Path) -> Erasure:
         ) from error
     try:
         return _restore(operator, metadata)
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path.name} calls itself an erasure, but its header is damaged ({type(error).__name__}: {error}). "
             "Save the erasure again."
@@ -72,12 +74,24 @@ def _describe(erasure: Erasure) -> dict[str, str]:
         "format_version": FORMAT_VERSION,
         "concepts": asdict(erasure.concepts),
         "settings": asdict(erasure.settings),
-        "epochs": [asdict(record) for record in erasure.records],
+        "epochs": [_describe_record(record) for record in erasure.records],
         "text_encoder": erasure.encoder,
         "base_model": erasure.base,
     }
     header = {name: json.dumps(value, ensure_ascii=False) for name, value in fields.items()}
     return {"format": FORMAT, "made_by": f"ComfyUI-RECE {__version__}", "erased": erasure.concepts.describe(), **header}
+
+
+def _describe_record(record: EpochRecord) -> dict[str, float | str]:
+    """Its fields; `nan` and `inf`, which JSON does not know, as text."""
+    return {name: value if math.isfinite(value) else str(value) for name, value in asdict(record).items()}
+
+
+def _restore_record(fields: dict[str, float | str]) -> EpochRecord:
+    numbers: dict[str, Any] = {
+        name: float(value) if isinstance(value, str) else value for name, value in fields.items()
+    }
+    return EpochRecord(**numbers)
 
 
 def _check_format(metadata: dict[str, str], path: Path) -> None:
@@ -105,7 +119,7 @@ def _restore(operator: Operator, metadata: dict[str, str]) -> Erasure:
             concepts["kind"], tuple(Concept(**pair) for pair in concepts["pairs"]), tuple(concepts["preserve"])
         ),
         settings=EraseSettings(**{**settings, "edit": EditSettings(**settings["edit"])}),
-        records=tuple(EpochRecord(**record) for record in fields["epochs"]),
-        encoder=tuple(json.loads(metadata["text_encoder"])),
-        base=tuple(json.loads(metadata["base_model"])),
+        records=tuple(_restore_record(record) for record in fields["epochs"]),
+        encoder=tuple(map(float, json.loads(metadata["text_encoder"]))),
+        base=tuple(map(float, json.loads(metadata["base_model"]))),
     )

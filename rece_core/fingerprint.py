@@ -28,7 +28,8 @@ def fingerprint(matrix: Tensor) -> Fingerprint:
     rows, columns = wide.shape
     size = float(wide.square().mean().sqrt()) or 1.0
     half = LENGTH // 2 - 1
-    sketch = _cosines(rows, half) @ wide @ _cosines(columns, 2).T / size
+    # Other frequencies on either side: of a Gram matrix, shared ones would see little but its large diagonal.
+    sketch = _cosines(rows, half, 3) @ wide @ _cosines(columns, 2, 6).T / size
     return (*(round(float(x), 6) for x in sketch.flatten()), math.log10(size), float(f"{rows}.{columns:06d}"))
 
 
@@ -39,8 +40,8 @@ def same_fingerprint(first: Sequence[float], second: Sequence[float]) -> bool:
     return math.dist(first[:-1], second[:-1]) <= TOLERANCE * math.hypot(*first[:-1])
 
 
-def _cosines(length: int, count: int) -> Tensor:
-    """`count` orthonormal cosine vectors of irregular frequency, (count, length) float64, the same everywhere."""
+def _cosines(length: int, count: int, first: int) -> Tensor:
+    """`count` orthonormal cosine vectors, every seventh from frequency `first` on, (count, length) float64."""
     position = (torch.arange(length, dtype=torch.float64) + 0.5) * (math.pi / length)
-    frequency = torch.arange(1, count + 1, dtype=torch.float64)[:, None] * 7 - 4
+    frequency = torch.arange(count, dtype=torch.float64)[:, None] * 7 + first
     return torch.cos(frequency * position) * math.sqrt(2 / length)

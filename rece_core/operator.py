@@ -28,6 +28,8 @@ class Operator:
                 f"operator factors have shapes {tuple(self.left.shape)} and {tuple(self.right.shape)}; "
                 "expected two equal (width, rank)."
             )
+        if not self.left.dtype == self.right.dtype == torch.float64:
+            raise ValueError(f"operator factors are {self.left.dtype} and {self.right.dtype}; expected torch.float64.")
         if not (torch.isfinite(self.left).all() and torch.isfinite(self.right).all()):
             raise ValueError("the operator holds NaN or infinite numbers. Raise the ridges and erase again.")
 

@@ -21,6 +21,17 @@ def describe_erasure(erasure: Erasure) -> str:
     return "\n".join([erasure.concepts.describe(), "", *table, "", LEGEND])
 
 
+def summarize_erasure(erasure: Erasure) -> str:
+    """The same in a few short lines, for the face of a node."""
+    first, *more = erasure.concepts.describe().splitlines()
+    return "\n".join([f"{first} and {len(more)} more" if more else first, *map(_line, erasure.records)])
+
+
+def _line(record: EpochRecord) -> str:
+    name, forgotten, recoverable, _, drift, *_ = _row(record)
+    return f"{name}: forgotten {forgotten}, recoverable {recoverable}, drift {drift}"
+
+
 def _row(record: EpochRecord) -> tuple[str, ...]:
     return (
         f"epoch {record.epoch}" if record.epoch else "first edit",

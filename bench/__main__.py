@@ -1,0 +1,85 @@
+"""The engine beside the literal procedure of the papers: `python -m bench [--runs N] [--quick] [--json FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import platform
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from .cases import CASES
+from .measure import PROCEDURES, Run, measure_deviation, run_once
+from .report import format_report
+
+
+def main() -> None:
+    options = _parse()
+    runs = 1 if options.quick else options.runs
+    report: dict[str, Any] = {
+        "machine": {"threads": torch.get_num_threads(), "cpu": platform.machine(), "torch": torch.__version__},
+        "runs": runs,
+        "cases": {},
+    }
+    for name in ("sd14",) if options.quick else ("sd14", "sdxl"):
+        report["cases"][name] = _measure_case(name, runs)
+    if not options.quick:
+        report["deviations"] = _measure_deviations()
+    print(format_report(report))
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="The engine beside the literal procedure.")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each procedure; medians are printed (default 5)")
+    parser.add_argument("--quick", action="store_true", help="Stable Diffusion 1.4 alone, one run, no accuracy")
+    parser.add_argument("--json", type=Path, help="also write all measurements to this file")
+    return parser.parse_args()
+
+
+def _measure_case(name: str, runs: int) -> dict[str, Any]:
+    """All procedures in turn, run by run, so that what else the machine does falls on all of them alike."""
+    collected: dict[str, list[Run]] = {procedure: [] for procedure in PROCEDURES}
+    pools = {procedure: _fresh_process() for procedure in PROCEDURES}
+    for number in range(runs):
+        for procedure, pool in pools.items():
+            print(f"{CASES[name].title}: {PROCEDURES[procedure]}, run {number + 1} of {runs}", flush=True)
+            collected[procedure].append(pool.submit(run_once, name, procedure).result())
+    for pool in pools.values():
+        pool.shutdown()
+    return {procedure: _summarise(results) for procedure, results in collected.items()}
+
+
+def _summarise(runs: list[Run]) -> dict[str, Any]:
+    peaks = [run.peak for run in runs if run.peak is not None]
+    return {
+        "seconds": median(run.seconds for run in runs),
+        "all_seconds": [run.seconds for run in runs],
+        "stages": {stage: median(run.stages[stage] for run in runs) for stage in runs[0].stages},
+        "peak_bytes": max(peaks) if peaks else None,
+    }
+
+
+def _measure_deviations() -> dict[str, float]:
+    wanted = {
+        "literal, float64": ("literal products", torch.float64),
+        "literal, float32": ("literal", torch.float32),
+        "engine, float32 weights": ("engine", torch.float32),
+    }
+    print("accuracy …", flush=True)
+    with _fresh_process() as pool:
+        return {label: pool.submit(measure_deviation, "sd14", *each).result() for label, each in wanted.items()}
+
+
+def _fresh_process() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The measurements as text: a Markdown table a case, and what the numbers stand for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .cases import CASES, SETTINGS
+from .measure import PROCEDURES
+
+
+def format_report(report: dict[str, Any]) -> str:
+    """`report` as `__main__` collects it, as Markdown."""
+    machine = report["machine"]
+    parts = [
+        f"One edit and {SETTINGS.epochs} epochs, one concept of 77 tokens, random weights in float32, "
+        f"{machine['threads']} CPU threads, torch {machine['torch']}; medians of {report['runs']} runs, "
+        "memory is the peak above the loaded weights."
+    ]
+    parts += [_format_case(name, results) for name, results in report["cases"].items()]
+    if "deviations" in report:
+        parts.append(_format_deviations(report["deviations"]))
+    return "\n\n".join(parts)
+
+
+def _format_case(name: str, results: dict[str, Any]) -> str:
+    case = CASES[name]
+    engine = results["engine"]["seconds"]
+    lines = [
+        f"**{case.title}** ({2 * len(case.blocks)} projections, d = {case.width})",
+        "",
+        "| procedure | seconds | engine is faster by | stages (s) | memory (MB) |",
+        "|---|---:|---:|---|---:|",
+    ]
+    for procedure, result in results.items():
+        label = PROCEDURES[procedure]
+        if procedure != "engine" and case.literal_share != 1:
+            label += f" (timed on {case.literal_share} of the layers, scaled up)"
+        stages = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in result["stages"].items())
+        ratio = f"{result['seconds'] / engine:.1f} ×"
+        lines.append(f"| {label} | {result['seconds']:.2f} | {ratio} | {stages} | {_megabytes(result['peak_bytes'])} |")
+    return "\n".join(lines)
+
+
+def _format_deviations(deviations: dict[str, float]) -> str:
+    lines = [
+        "**Accuracy** (Stable Diffusion 1.4: edited weights, relative to the engine's on float64 weights)",
+        "",
+        "| | deviation |",
+        "|---|---:|",
+    ]
+    return "\n".join(lines + [f"| {label} | {value:.1e} |" for label, value in deviations.items()])
+
+
+def _megabytes(size: int | None) -> str:
+    return "n/a" if size is None else f"{size / 1e6:.0f}"

@@ -1,0 +1,54 @@
+"""The benchmark compares like with like, and its report says what it measured."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+
+from bench.cases import CASES
+from bench.measure import PROCEDURES, measure_deviation, run_once
+from bench.report import format_report
+
+TINY = "warm-up"
+
+
+@pytest.mark.parametrize("procedure", PROCEDURES)
+def test_all_procedures_give_the_same_weights(procedure: str) -> None:
+    assert measure_deviation(TINY, procedure, torch.float64) < 1e-5  # the last epoch is badly conditioned
+    assert measure_deviation(TINY, procedure, torch.float32) > 0, "control: it does compare two results"
+
+
+@pytest.mark.parametrize("procedure", PROCEDURES)
+def test_a_run_is_split_into_stages(procedure: str) -> None:
+    run = run_once(TINY, procedure)
+    assert set(run.stages) == (
+        {"Gram", "algebra", "applying"} if procedure == "engine" else {"edits", "sums", "inverses"}
+    )
+    assert run.seconds == pytest.approx(sum(run.stages.values()))
+    assert min(run.stages.values()) > 0
+    assert (run.peak is not None) == (sys.platform == "linux")
+
+
+def test_cases_have_the_shapes_of_the_models_they_are_named_after() -> None:
+    """Stable Diffusion 1.4: 16 blocks and 24 960 rows; XL: 70 blocks and 166 400 rows, keys and values together."""
+    assert {name: (len(case.blocks), 2 * sum(case.blocks)) for name, case in CASES.items() if name != TINY} == {
+        "sd14": (16, 24_960),
+        "sdxl": (70, 166_400),
+    }
+    sample = CASES["sdxl"].sample(CASES["sdxl"].literal_share)
+    assert len(sample.blocks) / 70 == sum(sample.blocks) / sum(CASES["sdxl"].blocks) == 0.1
+
+
+def test_the_report_says_what_was_not_measured() -> None:
+    result = {"seconds": 30.0, "stages": {"edits": 30.0}, "peak_bytes": None}
+    fast = {"seconds": 0.5, "stages": {"Gram": 0.5}, "peak_bytes": 80_000_000}
+    machine = {"threads": 2, "torch": "2"}
+    text = format_report({"machine": machine, "runs": 3, "cases": {"sdxl": {"literal": result, "engine": fast}}})
+    assert (
+        "literal, per layer, float32 (timed on 1/10 of the layers, scaled up) | 30.00 | 60.0 × | edits 30.00 | n/a"
+        in text
+    )
+    assert "engine, d × d in float64 | 0.50 | 1.0 × | Gram 0.50 | 80 |" in text
+    assert "Accuracy" not in text

@@ -1,0 +1,137 @@
+"""Concepts as a user types them, the paper's presets, and settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from rece_core.concepts import EMPTY_ANCHOR, Concept, Concepts, parse_concepts
+from rece_core.presets import PRESETS, UNSAFE_CONCEPTS, get_preset
+from rece_core.settings import EditSettings, EraseSettings
+
+
+def pairs_of(targets: str, default_anchor: str = " ") -> list[tuple[str, str]]:
+    return [(pair.target, pair.anchor) for pair in parse_concepts("custom", targets, default_anchor).pairs]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("van gogh => art", ("van gogh", "art")),
+        ("van gogh=>art", ("van gogh", "art")),
+        ("  van   gogh\t=>  fine  art ", ("van gogh", "fine art")),
+        ("nudity", ("nudity", EMPTY_ANCHOR)),
+        ("nudity =>", ("nudity", EMPTY_ANCHOR)),
+        ("a => b => c", ("a", "b => c")),
+        ("梵高 => 艺术", ("梵高", "艺术")),
+        ("a (red:1.2) car", ("a (red:1.2) car", EMPTY_ANCHOR)),
+    ],
+)
+def test_a_line(line: str, expected: tuple[str, str]) -> None:
+    assert pairs_of(line) == [expected]
+
+
+def test_lines_without_an_arrow_take_the_default_anchor() -> None:
+    assert pairs_of("monet\nnudity => \ndali => a photo", "art") == [
+        ("monet", "art"),
+        ("nudity", EMPTY_ANCHOR),
+        ("dali", "a photo"),
+    ]
+    assert pairs_of("monet", "") == pairs_of("monet", "  ") == [("monet", EMPTY_ANCHOR)]
+
+
+def test_blank_lines_are_skipped() -> None:
+    concepts = parse_concepts("style", "\n monet \r\n\n\n dali\n", "art", "\n picasso \n\n  a  cat ")
+    assert [pair.target for pair in concepts.pairs] == ["monet", "dali"]
+    assert concepts.preserve == ("picasso", "a cat")
+    assert concepts.kind == "style"
+
+
+def test_the_description_shows_the_empty_anchor() -> None:
+    assert parse_concepts("custom", "monet => art\nnudity").describe() == "monet => art\nnudity => (one space)"
+
+
+@pytest.mark.parametrize("targets", ["", "  \n\t\n"])
+def test_no_target(targets: str) -> None:
+    with pytest.raises(ValueError, match=r"no target was given. Write at least one, a line each, .*'van gogh => art'"):
+        parse_concepts("custom", targets)
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        ("monet\n => art", r"line 2 of the targets, '=> art', has no target before '=>'. Write 'target => anchor'"),
+        ("art => art", r"the anchor of 'art' equals its target, so nothing would be erased. Choose an anchor"),
+        ("Art => art", r"the anchor of 'Art' equals its target"),
+        ("Straße => STRASSE", r"the anchor of 'Straße' equals its target"),
+        ("monet\ndali\nMonet => art", r"the target 'Monet' is listed twice. Remove one of the lines"),
+        ("monet\nkept", r"the target 'kept' is also in the list to preserve, .* Remove it from one of the two lists"),
+    ],
+)
+def test_contradictions(targets: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_concepts("custom", targets, preserve="Kept")
+
+
+def test_concepts_are_checked_however_they_are_made() -> None:
+    Concepts("custom", (Concept("a", "b"),))
+    with pytest.raises(ValueError, match="no target was given"):
+        Concepts("custom", ())
+
+
+def test_the_default_anchor_may_equal_a_target_of_its_own() -> None:
+    with pytest.raises(ValueError, match="the anchor of 'art' equals its target"):
+        parse_concepts("style", "monet\nart", "art")
+
+
+def test_the_papers_presets() -> None:
+    assert {kind: (p.epochs, p.derivation_ridge, p.anchor) for kind, p in PRESETS.items()} == {
+        "nudity": (3, 1e-1, " "),
+        "unsafe": (2, 1e-1, " "),
+        "style": (1, 1e-3, "art"),
+        "hard object": (1, 1e-3, " "),
+        "easy object": (1, 1e-1, " "),
+        "custom": (1, 1e-1, " "),
+    }
+    assert len(set(UNSAFE_CONCEPTS)) == 11
+    parse_concepts("unsafe", "\n".join(get_preset("unsafe").targets))
+    with pytest.raises(ValueError, match=r"unknown kind 'cats'. Expected one of: nudity, unsafe, style"):
+        get_preset("cats")
+
+
+def test_the_papers_settings_are_the_defaults() -> None:
+    settings = EraseSettings()
+    assert (settings.edit.erase_scale, settings.edit.preserve_scale, settings.edit.ridge) == (1.0, 0.1, 0.1)
+    assert (settings.epochs, settings.derivation_ridge, settings.iteration) == (3, 0.1, "paper")
+    assert (settings.edit.tokens, settings.edit.ridge_scale) == ("from subject", "absolute")
+
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"erase_scale": 0.0}, r"erase scale is 0.0; expected a finite number above 0"),
+        ({"erase_scale": NAN}, r"erase scale is nan; expected a finite number above 0"),
+        ({"preserve_scale": -1.0}, r"preserve scale is -1.0; expected a finite number, 0 or more"),
+        ({"ridge": INFINITY}, r"edit ridge is inf; expected a finite number, 0 or more"),
+        ({"tokens": "first"}, r"tokens is 'first'; expected one of: from subject, all, last"),
+        ({"ridge_scale": "auto"}, r"ridge scale is 'auto'; expected one of: absolute, relative"),
+    ],
+)
+def test_settings_of_an_edit_out_of_range(wrong: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        EditSettings(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"epochs": -1}, r"epochs is -1; expected 0 \(first edit only\) or more"),
+        ({"derivation_ridge": -0.1}, r"derivation ridge is -0.1; expected a finite number, 0 or more"),
+        ({"iteration": "other"}, r"iteration is 'other'; expected one of: paper, cumulative"),
+    ],
+)
+def test_settings_of_an_erasure_out_of_range(wrong: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        EraseSettings(**wrong)  # type: ignore[arg-type]
