@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 from torch import Tensor
 
 from ..rece_core.alignment import align
@@ -13,7 +13,7 @@ from ..rece_core.derive import Derivation, scaled_derivation_ridge
 from ..rece_core.gram import Weight, accumulate_pair_grams
 from ..rece_core.measures import measure_forgotten, measure_norm_ratio, measure_recoverable
 from ..rece_core.settings import choose_ridge_scale
-from .host import Progress, encode_prompt, list_text_entries, read_weights
+from .host import Progress, encode_prompt, list_text_entries, read_weights, show_on_node
 from .types import CATEGORY, derivation_ridge_input, ridge_scale_input
 
 
@@ -89,7 +89,7 @@ class ReceDeriveEmbedding(io.ComfyNode):
         )
         extras = {} if prompt.pooled is None else {"pooled_output": prompt.pooled}
         conditioning = [[tokens.float().cpu()[None], extras]]
-        return io.NodeOutput(conditioning, text, recoverable, norm_ratio, ui=ui.PreviewText(text))
+        return io.NodeOutput(conditioning, text, recoverable, norm_ratio, ui=show_on_node(text))
 
 
 def _pair_weights(model: Any, edited: Any, on_step: Callable[[str], None]) -> Iterator[tuple[Weight, Tensor]]:

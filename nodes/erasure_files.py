@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import folder_paths
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..rece_core.erasure_file import load_erasure, save_erasure
-from ..rece_core.report import describe_erasure
+from ..rece_core.report import describe_erasure, summarize_erasure
+from .host import show_on_node
 from .types import CATEGORY, ErasureType
 
 ERASURES = "rece_erasures"  # the folder's name, in the host's models and output folders and among its model types
@@ -45,7 +46,7 @@ class ReceSaveErasure(io.ComfyNode):
         file = f"{name}_{counter:05}_.safetensors"
         save_erasure(erasure, Path(folder) / file)
         relative = str(Path(subfolder) / file)
-        return io.NodeOutput(relative, ui=ui.PreviewText(f"Saved as {relative}"))
+        return io.NodeOutput(relative, ui=show_on_node(f"Saved as {relative}"))
 
 
 class ReceLoadErasure(io.ComfyNode):
@@ -75,7 +76,7 @@ class ReceLoadErasure(io.ComfyNode):
     def execute(cls, file) -> io.NodeOutput:
         erasure = load_erasure(Path(folder_paths.get_full_path_or_raise(ERASURES, file)))
         report = describe_erasure(erasure)
-        return io.NodeOutput(erasure, report, ui=ui.PreviewText(report))
+        return io.NodeOutput(erasure, report, ui=show_on_node(summarize_erasure(erasure)))
 
     @classmethod
     def fingerprint_inputs(cls, file) -> float:

@@ -12,6 +12,7 @@ import comfy.model_management
 import comfy.utils
 import torch
 from comfy.weight_adapter import LoRAAdapter
+from comfy_api.latest import ui
 from comfy_execution.utils import get_executing_context
 from server import PromptServer
 from torch import Tensor
@@ -36,13 +37,26 @@ class Progress:
 
     def __init__(self, steps: int) -> None:
         self._bar = comfy.utils.ProgressBar(steps)
-        self._context = get_executing_context()
 
     def __call__(self, step: str) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
         self._bar.update(1)
-        if self._context is not None:
-            PromptServer.instance.send_progress_text(step, self._context.node_id)
+        _send_to_node(step)
+
+
+def show_on_node(text: str) -> ui.PreviewText:
+    """Show `text` on the face of the node that runs, now, and return it for the node's output too.
+
+    The page keeps the last text it was sent; what a node returns it shows for its own preview node only.
+    """
+    _send_to_node(text)
+    return ui.PreviewText(text)
+
+
+def _send_to_node(text: str) -> None:
+    context = get_executing_context()
+    if context is not None:
+        PromptServer.instance.send_progress_text(text, context.node_id)
 
 
 @dataclass(frozen=True)
@@ -75,7 +89,7 @@ def encode_texts(clip: Any, texts: Sequence[str], on_step: OnStep = lambda step:
     """Encode each of `texts`, see `encode_prompt`; `on_step` is called before each."""
     encoded = []
     for text in texts:
-        on_step(f"encode {text!r}")
+        on_step(f"encode '{text}'")
         encoded.append(encode_prompt(clip, text).encoded)
     return tuple(encoded)
 
@@ -104,7 +118,7 @@ def read_weights(model: Any, on_step: OnStep = lambda step: None) -> Iterator[We
     device = model.load_device
     patches = model.get_key_patches(UNET)
     for entry in list_text_entries(model):
-        on_step(f"read {entry.name}")
+        on_step(f"read {entry.name.removeprefix(UNET)}")
         (stored, convert), *attached = patches[entry.name]
         weight = comfy.model_management.cast_to_device(stored, device, torch.float32, copy=True)
         weight = convert(weight, inplace=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..rece_core.presets import PROBES, get_preset
-from ..rece_core.report import describe_erasure
+from ..rece_core.report import describe_erasure, summarize_erasure
 from ..rece_core.settings import ITERATIONS, EditSettings, EraseSettings
 from .erase_model import erase_model, make_edit_settings
-from .host import measure_share
+from .host import measure_share, show_on_node
 from .types import CATEGORY, ConceptsType, ErasureType, derivation_ridge_input, edit_inputs
 
 
@@ -99,4 +99,4 @@ class ReceIterate(io.ComfyNode):
         chosen = [line.strip() for line in probes.splitlines() if line.strip()]
         erased, erasure = erase_model(model, clip, concepts, settings, chosen or PROBES)
         report = f"{describe_erasure(erasure)}\n{measure_share(model):.1%} of the model's parameters changed."
-        return io.NodeOutput(erased, erasure, report, ui=ui.PreviewText(report))
+        return io.NodeOutput(erased, erasure, report, ui=show_on_node(summarize_erasure(erasure)))

@@ -84,11 +84,12 @@ def iterate_erasure(
     derived: tuple[Tensor, ...] = ()
     for epoch in range(settings.epochs + 1):
         start = time.perf_counter()
-        on_step("first edit" if epoch == 0 else f"edit of epoch {epoch}")
+        stage = f"epoch {epoch}" if epoch else "first edit"
+        on_step(stage)
         operator = task.edit(operator, derived)
         pair = PairGram.from_operator(gram.total, operator)
         derivation = Derivation(pair, task.derivation_ridge)
-        derived = tuple(_derive_each(derivation, texts, on_step))
+        derived = tuple(_derive_each(derivation, texts, stage, on_step))
         record = task.measure(epoch, operator, pair, derivation, start)
         yield EpochResult(record, operator, derived)
 
@@ -98,9 +99,9 @@ def count_steps(targets: int, settings: EraseSettings) -> int:
     return (settings.epochs + 1) * (1 + targets)
 
 
-def _derive_each(derivation: Derivation, texts: EncodedConcepts, on_step: OnStep) -> Iterator[Tensor]:
+def _derive_each(derivation: Derivation, texts: EncodedConcepts, stage: str, on_step: OnStep) -> Iterator[Tensor]:
     for target in texts.targets:
-        on_step(f"derive '{target.text}'{when}")
+        on_step(f"{stage}: derive '{target.text}'")
         yield derivation.derive(target.tokens)
 
 
