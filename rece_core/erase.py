@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -90,7 +90,7 @@ def iterate_erasure(
         pair = PairGram.from_operator(gram.total, operator)
         derivation = Derivation(pair, task.derivation_ridge)
         derived = tuple(_derive_each(derivation, texts, stage, on_step))
-        record = task.measure(epoch, operator, pair, derivation, start)
+        record = task.measure(epoch, operator, pair, derived, start)
         yield EpochResult(record, operator, derived)
 
 
@@ -118,10 +118,8 @@ class _Task:
                 )
         self.gram, self.settings = gram, settings
         device = gram.total.device
-        aligned = [align(*pair, settings.edit.tokens) for pair in zip(texts.targets, texts.anchors, strict=True)]
-        self.sources = torch.cat([source for source, _ in aligned]).to(device, torch.float64)
-        self.goals = torch.cat([goal for _, goal in aligned]).to(device, torch.float64)
-        self.anchors = texts.anchors
+        self.targets, self.anchors = texts.targets, texts.anchors
+        self.sources, self.goals = self.align(texts.targets)
         self.preserved = _token_gram(texts.preserved, gram)
         self.preserved_in_epochs = self.preserved if later is texts.preserved else _token_gram(later, gram)
         self.probes = stack_tokens(texts.probes, gram.width).to(device)
@@ -130,6 +128,12 @@ class _Task:
             settings.derivation_ridge, gram.total, settings.edit.ridge_scale
         )
         self.found: list[tuple[Tensor, Tensor]] = []
+
+    def align(self, targets: Sequence[EncodedText]) -> tuple[Tensor, Tensor]:
+        """The rows of all `targets` that are erased, and the rows of their anchors; (n, d) float64 beside the Gram."""
+        aligned = [align(*pair, self.settings.edit.tokens) for pair in zip(targets, self.anchors, strict=True)]
+        sources, goals = (torch.cat(rows).to(self.gram.total) for rows in zip(*aligned, strict=True))
+        return sources, goals
 
     def edit(self, operator: Operator, derived: tuple[Tensor, ...]) -> Operator:
         """The operator after one more edit, that takes all of `derived` onto their anchors."""
@@ -149,9 +153,10 @@ class _Task:
         )
 
     def measure(
-        self, epoch: int, operator: Operator, pair: PairGram, derivation: Derivation, start: float
+        self, epoch: int, operator: Operator, pair: PairGram, derived: tuple[Tensor, ...], start: float
     ) -> EpochRecord:
-        returned = derivation.derive(self.sources)
+        both = zip(self.targets, derived, strict=True)
+        returned, _ = self.align([replace(target, tokens=tokens) for target, tokens in both])
         values = PairGram.from_operator(self.gram.values, operator)
         return EpochRecord(
             epoch=epoch,
