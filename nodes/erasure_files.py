@@ -62,7 +62,7 @@ class ReceLoadErasure(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=folder_paths.get_filename_list(ERASURES),
+                    options=_list_files(),
                     tooltip=f"A file from models/{ERASURES} or output/{ERASURES}.",
                 ),
             ],
@@ -82,6 +82,12 @@ class ReceLoadErasure(io.ComfyNode):
     def fingerprint_inputs(cls, file) -> float:
         """Load again when the file was replaced."""
         return Path(folder_paths.get_full_path_or_raise(ERASURES, file)).stat().st_mtime
+
+
+def _list_files() -> list[str]:
+    # Not get_filename_list: its cache raises once a folder was deleted, as happens to folders of the output.
+    found = (folder_paths.recursive_search(folder)[0] for folder in folder_paths.get_folder_paths(ERASURES))
+    return folder_paths.filter_files_extensions({file for files in found for file in files}, [".safetensors"])
 
 
 def _check_name(prefix: str) -> str:

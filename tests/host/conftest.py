@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 
 from harness.client import Client
-from harness.environment import SetupError, locate_host
-from harness.server import Server
+from harness.environment import ROOT, SetupError, locate_host
+from harness.server import PACK_NAME, Server
 
 StartServer = Callable[..., Server]
+
+PROBE_PACK = Path(__file__).parent / "probe_pack"
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """ComfyUI with this pack, and so with its demo model; one for the whole run."""
-    with Server(_host(), tmp_path_factory.mktemp("comfyui")) as started:
+    """ComfyUI with this pack, and so with its demo model, and with the tests' probes; one for the whole run."""
+    packs = {PACK_NAME: ROOT, "rece_probes": PROBE_PACK}
+    with Server(_host(), tmp_path_factory.mktemp("comfyui"), packs=packs) as started:
         yield started
 
 

@@ -1,0 +1,122 @@
+"""The graphs of the host tests: a small model, erased or not, and a few steps of the stock sampler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.client import Client, Result
+from harness.graph import Graph, Node, Output
+
+TARGET = "a red circle"
+TARGETS = f"{TARGET} => a blue square"
+ROUNDING = 2  # of 255: what the order of sums and one rounding of weights may change in a picture
+CLEAR = 30  # of 255: a difference that anybody can see
+
+EDIT = {
+    "erase_scale": 1.0,
+    "preserve_scale": 0.1,
+    "edit_ridge": 0.1,
+    "tokens": "from subject",
+    "ridge_scale": "auto",
+}
+ITERATE = {"schedule": "manual", "iteration": "paper", "epochs": 1, "derivation_ridge": 0.1, **EDIT}
+
+Picture = npt.NDArray[np.uint8]
+
+
+class ModelGraph(Graph):
+    """A graph that begins with a node whose outputs are MODEL, CLIP and VAE: the demo model's unless told."""
+
+    def __init__(self, loader: str = "ReceDemoModel", **inputs: Any) -> None:
+        super().__init__()
+        self.loader = self.add(loader, **inputs)
+        self.model, self.clip, self.vae = (self.loader[slot] for slot in range(3))
+
+    def encode(self, text: str) -> Output:
+        """CONDITIONING of a text."""
+        return self.add("CLIPTextEncode", clip=self.clip, text=text)[0]
+
+    def concepts(self, targets: str = TARGETS, **changes: str) -> Output:
+        """CONCEPTS, nothing preserved."""
+        return self.add(
+            "ReceConcepts", **{"kind": "custom", "targets": targets, "default_anchor": "", "preserve": "", **changes}
+        )[0]
+
+    def iterate(self, model: Output | None = None, concepts: Output | None = None, **changes: Any) -> Node:
+        """RECE Iterate, one epoch: MODEL, ERASURE, report."""
+        inputs = {"model": model or self.model, "clip": self.clip, "concepts": concepts or self.concepts()}
+        return self.add("ReceIterate", **{**inputs, **ITERATE, **changes})
+
+    def derive(self, edited: Output, target: str = TARGET, **changes: Any) -> Node:
+        """RECE Derive Embedding: CONDITIONING, measures, recoverable, norm ratio."""
+        inputs = {"model": self.model, "edited_model": edited, "clip": self.clip, "target": target}
+        return self.add(
+            "ReceDeriveEmbedding",
+            **{**inputs, "anchor": "a blue square", "derivation_ridge": 0.1, "ridge_scale": "auto", **changes},
+        )
+
+    def lora(self, file: str, model: Output | None = None) -> Output:
+        """MODEL with a LoRA of the host's folder."""
+        return self.add("LoraLoaderModelOnly", model=model or self.model, lora_name=file, strength_model=1.0)[0]
+
+    def sample(
+        self,
+        model: Output | None = None,
+        positive: Output | None = None,
+        negative: Output | None = None,
+        *,
+        steps: int = 5,
+        pixels: int = 128,
+    ) -> Node:
+        """A previewed picture of the target (or of `positive`): same seed, same size, each time."""
+        sampled = self.add(
+            "KSampler",
+            model=model or self.model,
+            seed=7,
+            steps=steps,
+            cfg=5.0,
+            sampler_name="euler",
+            scheduler="normal",
+            positive=positive or self.encode(TARGET),
+            negative=negative or self.encode(""),
+            latent_image=self.add("EmptyLatentImage", width=pixels, height=pixels, batch_size=1)[0],
+            denoise=1.0,
+        )
+        return self.add("PreviewImage", images=self.add("VAEDecode", samples=sampled[0], vae=self.vae)[0])
+
+    def show(self, output: Output) -> Node:
+        """Any value as text."""
+        return self.add("PreviewAny", source=output)
+
+    def hash(self, model: Output | None = None, run: int = 0) -> Node:
+        """The hashes of a model's weights, for `read_hashes`."""
+        return self.add("ProbeHashModel", model=model or self.model, run=run)
+
+
+def see(result: Result, node: Node) -> Picture:
+    """The one picture of a node."""
+    (picture,) = result.images(node)
+    return picture
+
+
+def read_hashes(result: Result, node: Node) -> tuple[str, str]:
+    """Hash of the stored weights and of the weights with their patches."""
+    stored, effective = result.text(node)[0].split()
+    return stored, effective
+
+
+def difference(first: Picture, second: Picture) -> int:
+    """The largest difference of two pictures in any pixel and channel, of 255."""
+    return int(np.abs(first.astype(int) - second.astype(int)).max())
+
+
+def require_alive(client: Client) -> None:
+    """The queue is empty and works on."""
+    assert client.queue_state() == ([], [])
+    graph = Graph()
+    image = graph.add("EmptyImage", width=8, height=8, batch_size=1, color=0)
+    graph.add("PreviewImage", images=image[0])
+    assert client.run(graph).images()

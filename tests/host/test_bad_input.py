@@ -1,0 +1,112 @@
+"""Bad input to the nodes that erase: the message names the value, what was expected and the fix; nothing is harmed."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.client import Client, NodeFailed
+from harness.server import Server
+from tests.host.graphs import ModelGraph, difference, read_hashes, require_alive, see
+from tests.host.loras import write_broken_lora, write_flattening_lora
+
+
+def refuse(client: Client, graph: ModelGraph, message: str) -> None:
+    """The graph fails with `message`, its model is what it was, and the queue works on."""
+    plain = ModelGraph()
+    hashed = plain.hash()
+    before = read_hashes(client.run(plain), hashed)
+    with pytest.raises(NodeFailed, match=message):
+        client.run(graph)
+    again = ModelGraph()
+    hashed = again.hash(run=1)
+    result = client.run(again)
+    assert again.loader.id in result.cached(), "the model must be the very object that was given to the node"
+    assert read_hashes(result, hashed) == before
+    require_alive(client)
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        ("", r"ReceConcepts .*no target was given\. Write at least one, a line each"),
+        ("=> a square", r"line 1 of the targets, '=> a square', has no target before '=>'\. Write"),
+        ("a circle => A Circle", r"anchor of 'a circle' equals its target.* Choose an anchor that shows something"),
+        ("a circle\na circle => a ring", r"target 'a circle' is listed twice\. Remove one"),
+        (" ".join(["circle"] * 76), r"'circle circle.*'… is 76 tokens long; expected at most 75.*Shorten it"),
+    ],
+)
+def test_targets(client: Client, targets: str, message: str) -> None:
+    graph = ModelGraph()
+    graph.hash(graph.iterate(concepts=graph.concepts(targets))[0])
+    refuse(client, graph, message)
+
+
+def test_75_tokens_are_not_too_many(client: Client) -> None:
+    graph = ModelGraph()
+    graph.hash(graph.iterate(concepts=graph.concepts(" ".join(["circle"] * 75)))[0])
+    client.run(graph)
+
+
+def test_a_target_that_is_preserved_too(client: Client) -> None:
+    graph = ModelGraph()
+    graph.hash(graph.iterate(concepts=graph.concepts("a circle", preserve="a ring\na circle"))[0])
+    refuse(client, graph, r"target 'a circle' is also in the list to preserve.*Remove it from one")
+
+
+def test_deriving_without_a_target(client: Client) -> None:
+    graph = ModelGraph()
+    graph.show(graph.derive(graph.model, target=" ")[1])
+    refuse(client, graph, "ReceDeriveEmbedding .*the target is empty; expected the prompt to bring back")
+
+
+def test_a_model_without_cross_attention_to_text(client: Client) -> None:
+    graph = ModelGraph()
+    other = graph.add("ProbeModelWithoutCrossAttention")
+    graph.hash(graph.iterate(model=other[0])[0])
+    refuse(client, graph, r"no cross-attention to text: none of its \d+ weights is named .*Expected a U-Net")
+
+
+def test_two_models_of_different_structure(client: Client) -> None:
+    graph = ModelGraph()
+    graph.show(graph.derive(graph.add("ProbeModelWithoutCrossAttention")[0])[1])
+    refuse(client, graph, "no cross-attention to text")
+
+
+def test_an_edit_ridge_of_zero_where_the_system_is_singular(client: Client) -> None:
+    graph = ModelGraph()
+    graph.hash(graph.iterate(edit_ridge=0.0, preserve_scale=0.0)[0])
+    refuse(client, graph, r"edit ridge is 0, which leaves a system that is singular .*Raise the edit ridge")
+
+
+def test_a_derivation_ridge_of_zero_where_the_system_is_singular(client: Client, server: Server) -> None:
+    """A LoRA that cancels one direction of all text entries leaves weights that nothing can invert."""
+    write_flattening_lora(server, "flat.safetensors")
+    graph = ModelGraph()
+    flat = graph.lora("flat.safetensors")
+    graph.show(graph.derive(flat, derivation_ridge=0.0)[1])
+    refuse(client, graph, r"derivation ridge is 0, which leaves a system that is singular .*Raise the derivation")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("kind", ["iterate", "derive"])
+def test_weights_that_are_no_numbers(client: Client, server: Server, value: float, kind: str) -> None:
+    name = write_broken_lora(server, "broken.safetensors", value)
+    graph = ModelGraph()
+    broken = graph.lora("broken.safetensors")
+    if kind == "iterate":
+        graph.hash(graph.iterate(model=broken)[0])
+    else:
+        graph.show(graph.derive(broken)[1])
+    refuse(client, graph, rf"{name} holds NaN or infinite numbers")
+
+
+def test_parentheses_are_literal(client: Client) -> None:
+    """Derived from the unedited model, the embedding is the target's own."""
+    target = "a (big:1.3) circle"
+    graph = ModelGraph()
+    derived = graph.sample(positive=graph.derive(graph.model, target=target, derivation_ridge=1e-7)[0])
+    literal = graph.sample(positive=graph.encode(r"a \(big:1.3\) circle"))
+    weighted = graph.sample(positive=graph.encode(target))
+    result = client.run(graph)
+    close = difference(see(result, derived), see(result, literal))
+    assert close < difference(see(result, derived), see(result, weighted)) / 4

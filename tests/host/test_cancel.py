@@ -1,0 +1,65 @@
+"""RECE Iterate says how far it is, and can be stopped in the middle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from harness.client import Client, Interrupted
+from tests.host.graphs import ModelGraph, read_hashes, require_alive
+
+COLOURS = ("red", "green", "blue", "yellow", "purple", "orange", "black", "white")
+SHAPES = ("circle", "ellipse", "ring", "star", "cross")
+MANY = "\n".join(f"a {colour} {shape} => a square" for colour in COLOURS for shape in SHAPES)
+FEW_STEPS, ALL_STEPS = 150, 2000  # into the epochs; of the whole
+
+
+def read_progress(messages: list[tuple[str, Mapping[str, Any]]], node: str) -> list[tuple[float, float]]:
+    """(value, max) of each message on the progress of a node."""
+    return [(data["value"], data["max"]) for kind, data in messages if kind == "progress" and data["node"] == node]
+
+
+def test_progress_grows_to_its_end(client: Client) -> None:
+    graph = ModelGraph()
+    erased = graph.iterate(epochs=3)
+    graph.hash(erased[0])
+    steps = read_progress(client.run(graph).messages, erased.id)
+    assert len(steps) >= 10
+    assert [value for value, _ in steps] == sorted({value for value, _ in steps})
+    assert len({end for _, end in steps}) == 1
+    assert steps[-1][0] == steps[-1][1]
+
+
+def test_cancelled_in_the_middle_the_queue_goes_on_and_the_model_is_what_it_was(client: Client) -> None:
+    graph = ModelGraph()
+    hashed = graph.hash()
+    before = read_hashes(client.run(graph), hashed)
+
+    erased = graph.iterate(concepts=graph.concepts(MANY), epochs=50)
+    graph.hash(erased[0])
+    asked: list[float] = []
+    seen: list[tuple[float, float]] = []
+
+    def cancel(kind: str, data: Mapping[str, Any]) -> None:
+        if kind == "progress" and data["node"] == erased.id:
+            seen.append((data["value"], data["max"]))
+            if data["value"] >= FEW_STEPS and not asked:
+                asked.append(time.monotonic())
+                client.interrupt()
+
+    with pytest.raises(Interrupted, match=rf"cancelled in ReceIterate \(node {erased.id}\)"):
+        client.run(graph, on_message=cancel)
+    assert time.monotonic() - asked[0] < 5
+    value, end = seen[-1]
+    assert end > ALL_STEPS
+    assert value < end - 500, "it was not the middle"
+
+    again = ModelGraph()
+    hashed = again.hash(run=1)
+    result = client.run(again)
+    assert again.loader.id in result.cached(), "the model must be the very object that was being erased from"
+    assert read_hashes(result, hashed) == before
+    require_alive(client)

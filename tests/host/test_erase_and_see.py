@@ -1,0 +1,27 @@
+"""The demo's experiment in small: the judge sees the concept before, not after, and what is kept both times."""
+
+from __future__ import annotations
+
+from demo.experiment import Experiment, Plan
+from demo.judge import load_judge
+from harness.client import Client
+
+
+class ShortPlan(Plan):
+    """Every third prompt of the demo's plan."""
+
+    def prompts(self) -> dict[str, list[str]]:
+        return {question: prompts[::3] for question, prompts in super().prompts().items()}
+
+
+def test_the_concept_is_drawn_before_and_gone_after(client: Client) -> None:
+    plan = ShortPlan()
+    experiment = Experiment(client, load_judge(), plan, per_prompt=2, seed=1)
+    before, after = experiment.ask(None), experiment.ask(plan.epochs)
+    by_name, by_synonym, *kept = plan.prompts()
+    for question in (by_name, by_synonym):
+        assert before[question].hits >= 0.8 * before[question].count, f"control: {question}"
+        assert after[question].hits <= 0.2 * after[question].count, question
+    for question in kept:
+        assert before[question].hits >= 0.8 * before[question].count, f"control: {question}"
+        assert after[question].hits >= 0.8 * after[question].count, question

@@ -1,0 +1,74 @@
+"""What the host tells of the nodes: ids and inputs are frozen, everything is explained."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from harness.environment import ROOT
+from harness.server import PACK_NAME, Server
+
+EDIT = ["erase_scale", "preserve_scale", "edit_ridge", "tokens", "ridge_scale"]
+# Saved workflows know nodes and inputs by these names: add to them, never change them.
+INPUTS = {
+    "ReceApplyErasure": ["model", "clip", "erasure", "strength"],
+    "ReceConcepts": ["kind", "targets", "default_anchor", "preserve"],
+    "ReceDemoModel": [],
+    "ReceDeriveEmbedding": ["model", "edited_model", "clip", "target", "anchor", "derivation_ridge", "ridge_scale"],
+    "ReceEditModel": ["model", "clip", "concepts", *EDIT],
+    "ReceIterate": [
+        *("model", "clip", "concepts", "schedule", "iteration", "epochs", "derivation_ridge"),
+        *EDIT,
+        "probes",
+    ],
+    "ReceLoadErasure": ["file"],
+    "ReceSaveErasure": ["erasure", "filename_prefix"],
+}
+OUTPUTS = {
+    "ReceApplyErasure": ["MODEL"],
+    "ReceConcepts": ["RECE_CONCEPTS"],
+    "ReceDemoModel": ["MODEL", "CLIP", "VAE"],
+    "ReceDeriveEmbedding": ["CONDITIONING", "STRING", "FLOAT", "FLOAT"],
+    "ReceEditModel": ["MODEL", "RECE_ERASURE"],
+    "ReceIterate": ["MODEL", "RECE_ERASURE", "STRING"],
+    "ReceLoadErasure": ["RECE_ERASURE", "STRING"],
+    "ReceSaveErasure": ["STRING"],
+}
+
+
+def test_the_nodes_are_these(object_info: Mapping[str, Any]) -> None:
+    assert sorted(name for name in object_info if name.startswith("Rece")) == sorted(INPUTS)
+    assert sorted(name for name, info in object_info.items() if info["category"] == "RECE") == sorted(INPUTS)
+
+
+@pytest.mark.parametrize("node", INPUTS)
+def test_names_and_types_that_workflows_rely_on(object_info: Mapping[str, Any], node: str) -> None:
+    order = object_info[node]["input_order"]
+    assert [*order.get("required", []), *order.get("optional", [])] == INPUTS[node]
+    assert object_info[node]["output"] == OUTPUTS[node]
+
+
+@pytest.mark.parametrize("node", INPUTS)
+def test_everything_is_explained(object_info: Mapping[str, Any], node: str) -> None:
+    info = object_info[node]
+    assert info["display_name"].startswith("RECE ")
+    assert info["description"].endswith(".")
+    for kind in ("required", "optional"):
+        for name, (_, options) in info["input"].get(kind, {}).items():
+            assert options["tooltip"].endswith("."), name
+    assert len(info["output_tooltips"]) == len(info["output_name"]) == len(info["output"])
+    for name, tooltip in zip(info["output_name"], info["output_tooltips"], strict=True):
+        assert name == name.lower()
+        assert tooltip.endswith("."), name
+
+
+@pytest.mark.parametrize("node", INPUTS)
+def test_the_page_can_open_a_help_page(object_info: Mapping[str, Any], server: Server, node: str) -> None:
+    help_page = (ROOT / "web" / "docs" / f"{node}.md").read_bytes()
+    assert help_page.decode("utf-8").startswith(f"# {object_info[node]['display_name']}\n")
+    without_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with without_proxy.open(f"{server.url}/extensions/{PACK_NAME}/docs/{node}.md", timeout=30) as answer:
+        assert answer.read() == help_page
