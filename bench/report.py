@@ -34,7 +34,7 @@ def _format_case(name: str, results: dict[str, Any]) -> str:
     for procedure, result in results.items():
         label = PROCEDURES[procedure]
         if procedure != "engine" and case.literal_share != 1:
-            label += f" (timed on {case.literal_share} of the layers, scaled up)"
+            label += f" (timed once, on {case.literal_share} of the layers, scaled up)"
         stages = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in result["stages"].items())
         ratio = f"{result['seconds'] / engine:.1f} ×"
         lines.append(f"| {label} | {result['seconds']:.2f} | {ratio} | {stages} | {_megabytes(result['peak_bytes'])} |")

@@ -199,3 +199,16 @@ def test_a_ridge_of_zero_where_the_system_is_singular() -> None:
     thin = replace(scene, gram=accumulate_gram(scene.weights[:1]))
     with pytest.raises(ValueError, match="derivation ridge is 0, .* Raise the derivation ridge"):
         next(iterate_erasure(thin.gram, scene.texts, EraseSettings(derivation_ridge=0.0)))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_device_does_not_matter() -> None:
+    scene = make_scene()
+    beside = [replace(weight, matrix=weight.matrix.cuda()) for weight in scene.weights]
+    *_, expected = iterate_erasure(scene.gram, scene.texts, PAPER)
+    *_, found = iterate_erasure(accumulate_gram(beside), scene.texts, PAPER)
+    assert found.operator.left.is_cuda
+    assert deviation(found.operator.matrix().cpu(), expected.operator.matrix()) < 1e-8
+    assert found.record.condition == pytest.approx(expected.record.condition, rel=1e-3)
+    changed = found.operator.apply_to_weight(beside[0].matrix)
+    assert deviation(changed.cpu(), expected.operator.apply_to_weight(scene.weights[0].matrix)) < 1e-8
