@@ -21,6 +21,8 @@ from PIL import Image
 
 from .graph import Graph
 
+TEXT_EVENT = (3).to_bytes(4, "big")  # how a binary message begins that is a node's progress in words
+
 Prompt = Mapping[str, Mapping[str, Any]]
 OnMessage = Callable[[str, Mapping[str, Any]], None]
 
@@ -89,6 +91,7 @@ class Client:
         self._http.trust_env = False  # a proxy must not get in between two programs of the same machine
         address = self.url.replace("http", "ws", 1) + f"/ws?clientId={self.id}"
         self._socket = websocket.create_connection(address, timeout=timeout, http_no_proxy=["*"])
+        self._latest = ""
         self._messages: dict[str, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
 
     def run(self, graph: Graph | Prompt, on_message: OnMessage | None = None, timeout: float = 600.0) -> Result:
@@ -115,7 +118,9 @@ class Client:
         return str(answer["prompt_id"])
 
     def wait(self, prompt_id: str, on_message: OnMessage | None = None, timeout: float = 600.0) -> Result:
-        """Wait for a prompt's end; `on_message(kind, data)` gets each of its messages (progress and so on) as it comes.
+        """Wait for a prompt's end; `on_message(kind, data)` gets each of its messages as it comes.
+
+        `progress_text` (node, text) is a node's progress in words; all other kinds are the server's own.
 
         Raises NodeFailed, Interrupted or, after `timeout` seconds, TimeoutError; the prompt then runs on.
         """
@@ -203,7 +208,7 @@ class Client:
         self._http.post(self.url + path, json=body, timeout=self.timeout).raise_for_status()
 
     def _receive(self, deadline: float, too_late: str) -> None:
-        """Read one message and file it under its prompt; pictures of previews (binary) are passed over."""
+        """Read one message and file it under its prompt; pictures of previews are passed over."""
         self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
         try:
             message = self._socket.recv()
@@ -215,7 +220,13 @@ class Client:
             content = json.loads(message)
             prompt_id = content["data"].get("prompt_id")
             if prompt_id is not None:
+                self._latest = prompt_id
                 self._messages[prompt_id].append((content["type"], content["data"]))
+        elif isinstance(message, bytes) and message.startswith(TEXT_EVENT):
+            # 4 bytes of length, the node's id, the text; it does not say of which prompt, so of the one that runs.
+            end = 8 + int.from_bytes(message[4:8], "big")
+            text = {"node": message[8:end].decode(), "text": message[end:].decode()}
+            self._messages[self._latest].append(("progress_text", text))
 
     def _result(self, prompt_id: str) -> Result:
         messages = self._messages.pop(prompt_id)

@@ -47,7 +47,7 @@ POOL = 1 << 24
 
 def main(host: str, file: str) -> None:
     sys.path.insert(0, host)
-    pool = torch.randn(POOL, generator=torch.Generator().manual_seed(0))
+    pool = torch.randn(POOL, generator=torch.Generator().manual_seed(0)).half()
     weights = {}
     for prefix, part in make_parts().items():
         for name, like in part.state_dict().items():
@@ -82,10 +82,12 @@ def fill(name: str, shape: torch.Size, pool: Tensor) -> Tensor:
     if len(shape) == 1:
         return torch.ones(shape, dtype=torch.float16)
     count = shape.numel()
-    start = sum(name.encode()) % 1000
-    numbers = pool.repeat(-(-(count + start) // POOL))[start : start + count].view(shape)
     inputs = 1 if "embedding" in name else count // shape[0]
-    return (numbers / math.sqrt(inputs)).half()
+    start = sum(name.encode()) % 1000
+    numbers = torch.empty(count, dtype=torch.float16)
+    for part in numbers.split(POOL - 1000):
+        torch.div(pool[start : start + len(part)], math.sqrt(inputs), out=part)
+    return numbers.view(shape)
 
 
 if __name__ == "__main__":

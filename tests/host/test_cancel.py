@@ -26,11 +26,15 @@ def test_progress_grows_to_its_end(client: Client) -> None:
     graph = ModelGraph()
     erased = graph.iterate(epochs=3)
     graph.hash(erased[0])
-    steps = read_progress(client.run(graph).messages, erased.id)
-    assert len(steps) >= 10
+    messages = client.run(graph).messages
+    steps = read_progress(messages, erased.id)
+    assert len(steps) >= 3  # newer hosts leave out some that follow each other closely
     assert [value for value, _ in steps] == sorted({value for value, _ in steps})
     assert len({end for _, end in steps}) == 1
     assert steps[-1][0] == steps[-1][1]
+    told = [data["text"] for kind, data in messages if kind == "progress_text" and data["node"] == erased.id]
+    for step in ("encode 'a red circle'", "first edit", "epoch 3: derive 'a red circle'"):
+        assert any(step in text for text in told), step
 
 
 def test_cancelled_in_the_middle_the_queue_goes_on_and_the_model_is_what_it_was(client: Client) -> None:
