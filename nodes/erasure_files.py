@@ -87,7 +87,8 @@ class ReceLoadErasure(io.ComfyNode):
 def _list_files() -> list[str]:
     # Not get_filename_list: its cache raises once a folder was deleted, as happens to folders of the output.
     found = (folder_paths.recursive_search(folder)[0] for folder in folder_paths.get_folder_paths(ERASURES))
-    return folder_paths.filter_files_extensions({file for files in found for file in files}, [".safetensors"])
+    extensions = folder_paths.folder_names_and_paths[ERASURES][1]
+    return folder_paths.filter_files_extensions({file for files in found for file in files}, extensions)
 
 
 def _check_name(prefix: str) -> str:
