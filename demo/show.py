@@ -20,8 +20,9 @@ import numpy as np
 
 from harness.client import Client
 
-from .experiment import Cell, Experiment, Plan
+from .experiment import Cell, Experiment
 from .judge import load_judge
+from .plan import Plan
 
 COLUMNS_SHOWN = 8  # colours
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from demo.experiment import Plan
+from demo.graphs import add_concepts, add_derived, add_edit, add_iterate, add_pictures, add_prompt
+from demo.plan import Plan
 from harness.client import Client
 from harness.graph import Graph, Node, Output
 from harness.workflow import to_ui
@@ -35,10 +36,10 @@ def first_try() -> Graph:
         "# Make a model forget\n\nThe small model that ships with the pack forgets *circle* and draws a square. "
         f"Press **Run**: first as it was, then after **RECE Iterate**, with the same prompt and seed.\n\n{SWAP}"
     )
-    demo, erased = _erase(graph)
+    demo, _, erased = _erase(graph)
     for title, model in (("Before", demo[0]), ("After", erased[0])):
         with graph.group(title):
-            _sample(graph, demo, model, graph.add("CLIPTextEncode", clip=demo[1], text="a red circle")[0], title)
+            _save(graph, demo, model, add_prompt(graph, demo, "a red circle"), title)
     return graph
 
 
@@ -49,10 +50,9 @@ def erase_and_save_checkpoint() -> Graph:
         "# Erase and save\n\n**Save Checkpoint** writes an ordinary checkpoint that needs nothing of this pack; **RECE "
         f"Save Erasure** writes a small file that **RECE Apply Erasure** puts onto models again.\n\n{SWAP}"
     )
-    demo, erased = _erase(graph)
+    demo, _, erased = _erase(graph)
     with graph.group("Check"):
-        prompt = graph.add("CLIPTextEncode", clip=demo[1], text="a blue circle")
-        _sample(graph, demo, erased[0], prompt[0], "After")
+        _save(graph, demo, erased[0], add_prompt(graph, demo, "a blue circle"), "After")
     with graph.group("Save"):
         graph.add(
             "CheckpointSave", model=erased[0], clip=demo[1], vae=demo[2], filename_prefix="checkpoints/without-circles"
@@ -69,80 +69,31 @@ def see_what_is_left() -> Graph:
         "circles: the embedding that **RECE Derive Embedding** finds brings them back. After **RECE Iterate** the "
         f"same embedding no longer does.\n\n{SWAP}"
     )
-    demo, iterated = _erase(graph)
-    concepts = iterated.inputs["concepts"]
-    edited = graph.add("ReceEditModel", model=demo[0], clip=demo[1], concepts=concepts, **_edit_widgets())
+    demo, concepts, iterated = _erase(graph)
+    edited = add_edit(graph, demo, concepts, PLAN)
+    prompt = "a green circle"
     with graph.group("By its name, after the first edit"):
-        named = graph.add("CLIPTextEncode", clip=demo[1], text="a green circle")
-        _sample(graph, demo, edited[0], named[0], "Edited")
-    with graph.group("By the derived embedding"):
-        derived = graph.add(
-            "ReceDeriveEmbedding",
-            model=demo[0],
-            edited_model=edited[0],
-            clip=demo[1],
-            target="a green circle",
-            anchor="a green square",
-            derivation_ridge=PLAN.derivation_ridge,
-            ridge_scale="auto",
-        )
-        _sample(graph, demo, edited[0], derived[0], "Edited-derived")
-        _sample(graph, demo, iterated[0], derived[0], "Iterated-derived")
+        _save(graph, demo, edited[0], add_prompt(graph, demo, prompt), "Edited")
+    derived = add_derived(graph, demo, edited[0], prompt, PLAN)
+    with graph.group("By the derived embedding, after the first edit"):
+        _save(graph, demo, edited[0], derived[0], "Edited-derived")
+    with graph.group("By the same embedding, after RECE Iterate"):
+        _save(graph, demo, iterated[0], derived[0], "Iterated-derived")
     return graph
 
 
-WORKFLOWS: tuple[Callable[[], Graph], ...] = (first_try, erase_and_save_checkpoint, see_what_is_left)
-
-
-def _erase(graph: Graph) -> tuple[Node, Node]:
+def _erase(graph: Graph) -> tuple[Node, Node, Node]:
     demo = graph.add("ReceDemoModel")
-    concepts = graph.add(
-        "ReceConcepts",
-        kind="custom",
-        targets="\n".join(PLAN.targets),
-        default_anchor="",
-        preserve="\n".join(PLAN.preserved),
-    )
-    erased = graph.add(
-        "ReceIterate",
-        model=demo[0],
-        clip=demo[1],
-        concepts=concepts[0],
-        schedule="manual",
-        iteration=PLAN.iteration,
-        epochs=PLAN.epochs,
-        derivation_ridge=PLAN.derivation_ridge,
-        **_edit_widgets(),
-    )
-    return demo, erased
+    concepts = add_concepts(graph, PLAN)
+    return demo, concepts, add_iterate(graph, demo, concepts, PLAN, PLAN.epochs)
 
 
-def _edit_widgets() -> dict[str, float | str]:
-    return {
-        "erase_scale": 1.0,
-        "preserve_scale": 0.1,
-        "edit_ridge": PLAN.edit_ridge,
-        "tokens": "from subject",
-        "ridge_scale": "auto",
-    }
+def _save(graph: Graph, demo: Node, model: Output, positive: Output, title: str) -> None:
+    pictures = add_pictures(graph, demo, model, positive, seed=7, count=4)
+    graph.add("SaveImage", images=pictures, filename_prefix=f"rece/{title}").titled(title)
 
 
-def _sample(graph: Graph, demo: Node, model: Output, positive: Output, title: str) -> None:
-    sampled = graph.add(
-        "KSampler",
-        model=model,
-        seed=7,
-        steps=20,
-        cfg=5.0,
-        sampler_name="euler",
-        scheduler="normal",
-        positive=positive,
-        negative=graph.add("CLIPTextEncode", clip=demo[1], text="")[0],
-        latent_image=graph.add("EmptyLatentImage", width=128, height=128, batch_size=4)[0],
-        denoise=1.0,
-    )
-    decoded = graph.add("VAEDecode", samples=sampled[0], vae=demo[2])
-    graph.add("SaveImage", images=decoded[0], filename_prefix=f"rece/{title}").titled(title)
+WORKFLOWS: tuple[Callable[[], Graph], ...] = (first_try, erase_and_save_checkpoint, see_what_is_left)
 
 
 def main() -> None:

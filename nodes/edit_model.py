@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..rece_core.settings import EraseSettings
 from .erase_model import erase_model, make_edit_settings
-from .types import CATEGORY, ConceptsType, ErasureType, edit_inputs
+from .types import CATEGORY, edit_inputs, erase_inputs, erase_outputs
 
 
 class ReceEditModel(io.ComfyNode):
@@ -21,19 +21,10 @@ class ReceEditModel(io.ComfyNode):
             description="Maps the concepts onto their anchors once. What RECE Derive Embedding still finds afterwards "
             "is what RECE Iterate goes on to erase.",
             inputs=[
-                io.Model.Input(
-                    "model",
-                    tooltip="The model to erase from. LoRAs loaded before this node are erased too; those after it "
-                    "are not.",
-                ),
-                io.Clip.Input("clip", tooltip="The text encoder that belongs to the model. It is read, not changed."),
-                ConceptsType.Input("concepts", tooltip="What to forget and what to keep, from RECE Concepts."),
+                *erase_inputs(),
                 *edit_inputs(),
             ],
-            outputs=[
-                io.Model.Output(display_name="model", tooltip="The erased model; the one that came in is untouched."),
-                ErasureType.Output(display_name="erasure", tooltip="For RECE Save Erasure and RECE Apply Erasure."),
-            ],
+            outputs=erase_outputs(),
         )
 
     @classmethod

@@ -9,7 +9,7 @@ from ..rece_core.report import describe_erasure, summarize_erasure
 from ..rece_core.settings import ITERATIONS, EditSettings, EraseSettings
 from .erase_model import erase_model, make_edit_settings
 from .host import measure_share, show_on_node
-from .types import CATEGORY, ConceptsType, ErasureType, derivation_ridge_input, edit_inputs
+from .types import CATEGORY, derivation_ridge_input, edit_inputs, erase_inputs, erase_outputs
 
 
 class ReceIterate(io.ComfyNode):
@@ -24,13 +24,7 @@ class ReceIterate(io.ComfyNode):
             description="Makes the model forget the concepts: edits it, derives the embeddings that would still bring "
             "them back, edits those away too, and repeats.",
             inputs=[
-                io.Model.Input(
-                    "model",
-                    tooltip="The model to erase from. LoRAs loaded before this node are erased too; those after it "
-                    "are not.",
-                ),
-                io.Clip.Input("clip", tooltip="The text encoder that belongs to the model. It is read, not changed."),
-                ConceptsType.Input("concepts", tooltip="What to forget and what to keep, from RECE Concepts."),
+                *erase_inputs(),
                 io.Combo.Input(
                     "schedule",
                     options=["paper", "manual"],
@@ -67,8 +61,7 @@ class ReceIterate(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Model.Output(display_name="model", tooltip="The erased model; the one that came in is untouched."),
-                ErasureType.Output(display_name="erasure", tooltip="For RECE Save Erasure and RECE Apply Erasure."),
+                *erase_outputs(),
                 io.String.Output(display_name="report", tooltip="The measures after each epoch, as text."),
             ],
         )

@@ -12,6 +12,26 @@ ConceptsType = io.Custom("RECE_CONCEPTS")
 ErasureType = io.Custom("RECE_ERASURE")
 
 
+def erase_inputs() -> list[io.Input]:
+    """What the nodes that erase need: a model, its text encoder, concepts."""
+    return [
+        io.Model.Input(
+            "model",
+            tooltip="The model to erase from. LoRAs loaded before this node are erased too; those after it are not.",
+        ),
+        io.Clip.Input("clip", tooltip="The text encoder that belongs to the model. It is read, not changed."),
+        ConceptsType.Input("concepts", tooltip="What to forget and what to keep, from RECE Concepts."),
+    ]
+
+
+def erase_outputs() -> list[io.Output]:
+    """What the nodes that erase give."""
+    return [
+        io.Model.Output(display_name="model", tooltip="The erased model; the one that came in is untouched."),
+        ErasureType.Output(display_name="erasure", tooltip="For RECE Save Erasure and RECE Apply Erasure."),
+    ]
+
+
 def edit_inputs() -> list[io.Input]:
     """Inputs of one edit, for the nodes that make edits."""
     return [

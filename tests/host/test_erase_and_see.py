@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from demo.experiment import Experiment, Plan
+from demo.experiment import Experiment
 from demo.judge import load_judge
+from demo.plan import Plan
 from harness.client import Client
 
 

@@ -1,0 +1,84 @@
+"""The graphs of the demo and of the example workflows: the small model, what is erased, and the stock sampler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.graph import Graph, Node, Output
+
+from .plan import Plan
+
+PIXELS = 128
+
+
+def add_concepts(graph: Graph, plan: Plan) -> Node:
+    """RECE Concepts with the texts of `plan`."""
+    texts = {"targets": "\n".join(plan.targets), "preserve": "\n".join(plan.preserved)}
+    return graph.add("ReceConcepts", kind="custom", default_anchor="", **texts)
+
+
+def add_edit(graph: Graph, demo: Node, concepts: Node, plan: Plan) -> Node:
+    """RECE Edit Model: MODEL, ERASURE."""
+    return graph.add("ReceEditModel", model=demo[0], clip=demo[1], concepts=concepts, **_edit_widgets(plan))
+
+
+def add_iterate(graph: Graph, demo: Node, concepts: Node, plan: Plan, epochs: int) -> Node:
+    """RECE Iterate: MODEL, ERASURE, report."""
+    return graph.add(
+        "ReceIterate",
+        model=demo[0],
+        clip=demo[1],
+        concepts=concepts,
+        schedule="manual",
+        iteration=plan.iteration,
+        epochs=epochs,
+        derivation_ridge=plan.derivation_ridge,
+        **_edit_widgets(plan),
+    )
+
+
+def add_derived(graph: Graph, demo: Node, edited: Output, prompt: str, plan: Plan) -> Node:
+    """RECE Derive Embedding for a prompt that names the erased shape: CONDITIONING and measures."""
+    return graph.add(
+        "ReceDeriveEmbedding",
+        model=demo[0],
+        edited_model=edited,
+        clip=demo[1],
+        target=prompt,
+        anchor=prompt.replace(plan.shape, plan.anchor),
+        derivation_ridge=plan.derivation_ridge,
+        ridge_scale="auto",
+    )
+
+
+def add_prompt(graph: Graph, demo: Node, text: str) -> Output:
+    """CONDITIONING of a text."""
+    return graph.add("CLIPTextEncode", clip=demo[1], text=text)[0]
+
+
+def add_pictures(graph: Graph, demo: Node, model: Output, positive: Output, seed: int, count: int) -> Output:
+    """IMAGE: `count` pictures by the stock KSampler, as the demo model likes it."""
+    sampled = graph.add(
+        "KSampler",
+        model=model,
+        seed=seed,
+        steps=20,
+        cfg=5.0,
+        sampler_name="euler",
+        scheduler="normal",
+        positive=positive,
+        negative=add_prompt(graph, demo, ""),
+        latent_image=graph.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=count)[0],
+        denoise=1.0,
+    )
+    return graph.add("VAEDecode", samples=sampled[0], vae=demo[2])[0]
+
+
+def _edit_widgets(plan: Plan) -> dict[str, Any]:
+    return {
+        "erase_scale": 1.0,
+        "preserve_scale": 0.1,
+        "edit_ridge": plan.edit_ridge,
+        "tokens": "from subject",
+        "ridge_scale": "auto",
+    }
