@@ -1,6 +1,6 @@
 """`python run.py demo`: erase a concept from the small model in a real ComfyUI, and show what is left of it.
 
-    python -m demo.show URL FOLDER [--per-prompt 4] [--seed 1] [--shape circle] [--anchor square] [--epochs 3]
+    python -m demo.show URL FOLDER [--per-prompt 2] [--seed 1] [--shape circle] [--anchor square] [--epochs 3]
 
 Writes `before-and-after.png`, `table.md` and `results.json` into FOLDER and prints the table.
 """
@@ -48,7 +48,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("url")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--per-prompt", type=int, default=4, help="pictures of each prompt (default: 4)")
+    parser.add_argument("--per-prompt", type=int, default=2, help="pictures of each prompt (default: 2)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--shape", default=Plan.shape, help=f"the shape to forget (default: {Plan.shape})")
     parser.add_argument("--anchor", default=Plan.anchor, help=f"what to draw instead (default: {Plan.anchor})")
