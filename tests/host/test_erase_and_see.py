@@ -19,8 +19,8 @@ def test_the_concept_is_drawn_before_and_gone_after(client: Client) -> None:
     plan = ShortPlan()
     experiment = Experiment(client, load_judge(), plan, per_prompt=2, seed=1)
     before, after = experiment.ask(None), experiment.ask(plan.epochs)
-    by_name, by_synonym, *kept = plan.prompts()
-    for question in (by_name, by_synonym):
+    by_name, by_synonym, by_description, *kept = plan.prompts()
+    for question in (by_name, by_synonym, by_description):
         assert before[question].hits >= 0.8 * before[question].count, f"control: {question}"
         assert after[question].hits <= 0.2 * after[question].count, question
     for question in kept:
