@@ -36,13 +36,14 @@ def erase_model(
     targets = [pair.target for pair in concepts.pairs]
     preserved = ["", *concepts.preserve]
     probes = [probe for probe in probes if probe not in {*targets, *preserved}]
-    words = [*targets, *(pair.anchor for pair in concepts.pairs), *preserved, *probes]
+    anchors = [pair.anchor for pair in concepts.pairs]
+    words = list(dict.fromkeys([*targets, *anchors, *preserved, *probes]))  # many targets often share an anchor
     progress = Progress(len(words) + 2 * len(entries) + count_steps(len(targets), settings))
 
     encoded = dict(zip(words, encode_texts(clip, words, progress), strict=True))
     texts = EncodedConcepts(
         targets=_pick(encoded, targets),
-        anchors=_pick(encoded, [pair.anchor for pair in concepts.pairs]),
+        anchors=_pick(encoded, anchors),
         preserved=_pick(encoded, preserved),
         probes=_pick(encoded, probes),
     )
