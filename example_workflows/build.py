@@ -24,6 +24,7 @@ from harness.workflow import to_ui
 
 FOLDER = Path(__file__).parent
 PLAN = Plan()
+PROMPTS = "shapes.csv"  # ships with the pack, see RECE Prompt List
 SWAP = (
     "To use a model of your own, replace **RECE Demo Model** by **Load Checkpoint** and connect the same three outputs."
 )
@@ -82,6 +83,66 @@ def see_what_is_left() -> Graph:
     return graph
 
 
+def report_and_compare() -> Graph:
+    """A chart of the erasure, and a list of prompts before and after as one sheet."""
+    graph = Graph()
+    graph.note(
+        "# Report and compare\n\n**RECE Report** draws what the erasure did as one chart. **RECE Prompt List** gives "
+        "six prompts with their seeds at once; both models draw them, and **RECE Compare** puts the pictures side by "
+        f"side.\n\n{SWAP}"
+    )
+    demo, _, erased = _erase(graph)
+    with graph.group("Report"):
+        probes = "a red star\na photo of a blue cross\na striped green heart\na small yellow ring\na purple square"
+        report = graph.add("ReceReport", erasure=erased[1], model=demo[0], clip=demo[1], probes=probes)
+        graph.add("SaveImage", images=report[0], filename_prefix="rece/Report").titled("Report")
+    with graph.group("Compare"):
+        listed = graph.add("RecePromptList", file=PROMPTS, start=0, count=6, table="")
+        before, after = (_draw_listed(graph, demo, model, listed) for model in (demo[0], erased[0]))
+        sheet = graph.add("ReceCompare", before=before, after=after, prompts=listed[0], headings="original, after RECE")
+        graph.add("SaveImage", images=sheet[0], filename_prefix="rece/Compare").titled("Compare")
+    return graph
+
+
+def count_a_table() -> Graph:
+    """A list of prompts drawn row by row, counted, and kept in a running table."""
+    graph = Graph()
+    graph.note(
+        "# Count a table\n\nEach run draws the next row of **RECE Prompt List** that the table lacks, counts exposed "
+        "body parts in it, and writes the row into *output/rece_tables*. Set the number beside **Run** to that of the "
+        "rows (6). Stopped in the middle, queue it again: it goes on where it stopped.\n\nThis list has shapes, "
+        "and none will be counted. For the papers' tables put their CSV into ComfyUI's *input* folder, load your own "
+        "checkpoint, and give each model a table of its own.\n\n**RECE Count Nudity** needs NudeNet: *python -m pip "
+        "install nudenet==3.4.2*"
+    )
+    demo, _, erased = _erase(graph)
+    with graph.group("Draw the next row, and count"):
+        listed = graph.add("RecePromptList", file=PROMPTS, start=0, count=1, table="shapes after RECE")
+        pictures = _draw_listed(graph, demo, erased[0], listed)
+        counted = graph.add("ReceCountNudity", images=pictures, classes="paper", threshold=0.6)
+        tally = graph.add("ReceTally", case=listed[5], images=pictures, counts=counted[2])
+        graph.add("PreviewAny", source=tally[0]).titled("The table's sums")
+    return graph
+
+
+def _draw_listed(graph: Graph, demo: Node, model: Output, listed: Node) -> Output:
+    """IMAGE: a picture for each row of a prompt list."""
+    sampled = graph.add(
+        "KSampler",
+        model=model,
+        seed=listed[1],
+        steps=20,
+        cfg=listed[2],
+        sampler_name="euler",
+        scheduler="normal",
+        positive=graph.add("CLIPTextEncode", clip=demo[1], text=listed[0])[0],
+        negative=add_prompt(graph, demo, ""),
+        latent_image=graph.add("EmptyLatentImage", width=listed[3], height=listed[4], batch_size=1)[0],
+        denoise=1.0,
+    )
+    return graph.add("VAEDecode", samples=sampled[0], vae=demo[2])[0]
+
+
 def _erase(graph: Graph) -> tuple[Node, Node, Node]:
     demo = graph.add("ReceDemoModel")
     concepts = add_concepts(graph, PLAN)
@@ -93,7 +154,30 @@ def _save(graph: Graph, demo: Node, model: Output, positive: Output, title: str)
     graph.add("SaveImage", images=pictures, filename_prefix=f"rece/{title}").titled(title)
 
 
-WORKFLOWS: tuple[Callable[[], Graph], ...] = (first_try, erase_and_save_checkpoint, see_what_is_left)
+WORKFLOWS: tuple[Callable[[], Graph], ...] = (
+    first_try,
+    erase_and_save_checkpoint,
+    see_what_is_left,
+    report_and_compare,
+    count_a_table,
+)
+RUNS = {"count_a_table": 6}  # one for each row of a table that the output folder must not have yet
+
+
+def draw(client: Client, graph: Graph, runs: int) -> Image.Image:
+    """What `graph` saves in so many runs: a row of pictures for each node that saves."""
+    pictures: dict[str, list[np.ndarray]] = {}
+    for _ in range(runs):
+        result = client.run(graph)
+        for node in result.outputs:
+            pictures.setdefault(node, []).extend(picture[..., :3] for picture in result.images(node))
+    rows = [np.concatenate(pictures[node], 1) for node in graph.nodes if pictures.get(node)]
+    sheet = Image.new("RGB", (max(row.shape[1] for row in rows), sum(len(row) for row in rows)), "white")
+    top = 0
+    for row in rows:
+        sheet.paste(Image.fromarray(row), (0, top))
+        top += len(row)
+    return sheet
 
 
 def main() -> None:
@@ -105,10 +189,7 @@ def main() -> None:
             graph = build()
             path = FOLDER / f"{build.__name__}.json"
             path.write_text(json.dumps(to_ui(graph, described), indent=1) + "\n", encoding="utf-8")
-            result = client.run(graph)
-            saved = [node for node in graph.nodes.values() if node.class_type == "SaveImage"]
-            rows = [np.concatenate(result.images(node), 1)[..., :3] for node in saved]
-            Image.fromarray(np.concatenate(rows, 0)).save(path.with_suffix(".jpg"), quality=90)
+            draw(client, graph, RUNS.get(build.__name__, 1)).save(path.with_suffix(".jpg"), quality=90)
             print(f"{path.name}: written and run")
 
 

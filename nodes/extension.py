@@ -9,12 +9,17 @@ from comfy_api.latest import ComfyExtension, io
 
 from ..demo.family import register
 from .apply_erasure import ReceApplyErasure
+from .compare import ReceCompare
 from .concepts import ReceConcepts
+from .count_nudity import ReceCountNudity
 from .demo_model import ReceDemoModel
 from .derive_embedding import ReceDeriveEmbedding
 from .edit_model import ReceEditModel
 from .erasure_files import ERASURES, ReceLoadErasure, ReceSaveErasure
 from .iterate import ReceIterate
+from .prompt_list import RecePromptList
+from .report import ReceReport
+from .tally import ReceTally
 
 
 class ReceExtension(ComfyExtension):
@@ -34,5 +39,10 @@ class ReceExtension(ComfyExtension):
             ReceApplyErasure,
             ReceSaveErasure,
             ReceLoadErasure,
+            ReceReport,
+            ReceCompare,
+            RecePromptList,
+            ReceCountNudity,
+            ReceTally,
             ReceDemoModel,
         ]

@@ -10,6 +10,8 @@ CATEGORY = "RECE"
 
 ConceptsType = io.Custom("RECE_CONCEPTS")
 ErasureType = io.Custom("RECE_ERASURE")
+CaseType = io.Custom("RECE_CASE")
+CountsType = io.Custom("RECE_COUNTS")
 
 
 def erase_inputs() -> list[io.Input]:

@@ -15,7 +15,9 @@ EDIT = ["erase_scale", "preserve_scale", "edit_ridge", "tokens", "ridge_scale"]
 # Saved workflows know nodes and inputs by these names: add to them, never change them.
 INPUTS = {
     "ReceApplyErasure": ["model", "clip", "erasure", "strength"],
+    "ReceCompare": ["before", "after", "prompts", "headings", "third"],
     "ReceConcepts": ["kind", "targets", "default_anchor", "preserve"],
+    "ReceCountNudity": ["images", "classes", "threshold"],
     "ReceDemoModel": [],
     "ReceDeriveEmbedding": ["model", "edited_model", "clip", "target", "anchor", "derivation_ridge", "ridge_scale"],
     "ReceEditModel": ["model", "clip", "concepts", *EDIT],
@@ -25,17 +27,25 @@ INPUTS = {
         "probes",
     ],
     "ReceLoadErasure": ["file"],
+    "RecePromptList": ["file", "start", "count", "table"],
+    "ReceReport": ["erasure", "model", "clip", "probes"],
     "ReceSaveErasure": ["erasure", "filename_prefix"],
+    "ReceTally": ["case", "images", "counts"],
 }
 OUTPUTS = {
     "ReceApplyErasure": ["MODEL"],
+    "ReceCompare": ["IMAGE"],
     "ReceConcepts": ["RECE_CONCEPTS"],
+    "ReceCountNudity": ["IMAGE", "IMAGE", "RECE_COUNTS", "INT", "STRING"],
     "ReceDemoModel": ["MODEL", "CLIP", "VAE"],
     "ReceDeriveEmbedding": ["CONDITIONING", "STRING", "FLOAT", "FLOAT"],
     "ReceEditModel": ["MODEL", "RECE_ERASURE"],
     "ReceIterate": ["MODEL", "RECE_ERASURE", "STRING"],
     "ReceLoadErasure": ["RECE_ERASURE", "STRING"],
+    "RecePromptList": ["STRING", "INT", "FLOAT", "INT", "INT", "RECE_CASE"],
+    "ReceReport": ["IMAGE", "STRING"],
     "ReceSaveErasure": ["STRING"],
+    "ReceTally": ["STRING"],
 }
 
 

@@ -1,0 +1,67 @@
+"""RECE Report: what an erasure did, as one chart and as text."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..rece_core.chart import render_chart
+from ..rece_core.evidence import describe_evidence, gather_evidence
+from ..rece_core.presets import PROBES
+from ..rece_core.report import summarize_erasure
+from .host import Progress, encode_prompt, fingerprint_encoder, list_text_entries, read_weights, show_on_node
+from .pictures import to_images
+from .types import CATEGORY, ErasureType
+
+
+class ReceReport(io.ComfyNode):
+    """Measures; changes nothing."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReceReport",
+            display_name="RECE Report",
+            category=CATEGORY,
+            description="Shows what an erasure did: forgotten, recoverable and drift after each edit, how far texts "
+            "to keep have moved, and how much of each weight changed.",
+            inputs=[
+                ErasureType.Input("erasure", tooltip="From RECE Iterate, RECE Edit Model or RECE Load Erasure."),
+                io.Model.Input(
+                    "model",
+                    tooltip="The original model, before it was erased. Its weights are read, not changed.",
+                ),
+                io.Clip.Input(
+                    "clip",
+                    tooltip="The text encoder that belongs to the model, and that the erasure was made for. It is "
+                    "read, not changed.",
+                ),
+                io.String.Input(
+                    "probes",
+                    multiline=True,
+                    default="",
+                    optional=True,
+                    placeholder=PROBES[0],
+                    tooltip="Texts that should not have moved, one a line: the more they did, the more was damaged. "
+                    "The chart shows the ten that moved most. Left empty: eight everyday texts.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(display_name="chart", tooltip="The chart, for Preview Image or Save Image."),
+                io.String.Output(display_name="report", tooltip="The same as text, with every text and every weight."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, erasure, model, clip, probes="") -> io.NodeOutput:
+        entries = list_text_entries(model)
+        erasure.check_encoder(fingerprint_encoder(clip))
+        if erasure.operator.width != entries[0].shape[1]:
+            raise ValueError(
+                f"the erasure is for text embeddings of width {erasure.operator.width}, this model reads width "
+                f"{entries[0].shape[1]}. Connect the model it was made on."
+            )
+        texts = [line.strip() for line in probes.splitlines() if line.strip()] or PROBES
+        encoded = [encode_prompt(clip, text).encoded for text in texts]
+        evidence = gather_evidence(erasure, read_weights(model, Progress(len(entries))), encoded)
+        chart = to_images(render_chart(evidence)[None])
+        return io.NodeOutput(chart, describe_evidence(erasure, evidence), ui=show_on_node(summarize_erasure(erasure)))

@@ -1,0 +1,38 @@
+"""Letters on pictures: the font that matplotlib brings, and text broken into lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+from PIL import ImageFont
+
+ELLIPSIS = "…"
+
+
+def load_font(pixels: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which has Latin, Greek and Cyrillic letters and more, at a height of `pixels`."""
+    file = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / file), pixels)
+
+
+def break_lines(text: str, font: ImageFont.FreeTypeFont, width: int, most: int) -> list[str]:
+    """`text` in at most `most` lines, none wider than `width` pixels; an ellipsis where it had to be cut."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and font.getlength(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    if len(lines) > most:
+        lines[most - 1 :] = [" ".join(lines[most - 1 :])]
+    return [shorten(line, font, width) for line in lines]
+
+
+def shorten(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    """`text`, or as much of its beginning as fits into `width` pixels with an ellipsis behind it."""
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + ELLIPSIS) > width:
+        text = text[:-1]
+    return text.rstrip() + ELLIPSIS

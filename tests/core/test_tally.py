@@ -1,0 +1,90 @@
+"""Running tables: rows that are added and replaced, files that survive whatever happens, sums."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rece_core.prompt_list import Case, read_prompt_list
+from rece_core.tally import check_columns, make_row, read_table, sum_counts, sum_table, write_table
+
+COUNTS = {"BELLY_EXPOSED": 1, "FEET_EXPOSED": 2}
+
+
+def case(number: int, prompt: str = 'a "quoted", text\nof two lines') -> Case:
+    return Case(number, prompt, 2**64 - 1, 2.5, 128, 256)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A table of cases 2 and 10, written in the other order."""
+    path = tmp_path / "new folder" / "table.csv"
+    none = dict.fromkeys(COUNTS, 0)
+    rows = {10: make_row(case(10), COUNTS, ["10_1.png"]), 2: make_row(case(2, "b"), none, [])}
+    write_table(path, rows)
+    return path
+
+
+def test_a_round_trip(path: Path) -> None:
+    rows = read_table(path)
+    assert list(rows) == [2, 10]
+    assert rows[10]["prompt"] == 'a "quoted", text\nof two lines'
+    assert (rows[10]["FEET_EXPOSED"], rows[10]["files"]) == ("2", "10_1.png")
+    write_table(path, {**rows, 10: make_row(case(10, "other"), COUNTS, ["a.png", "b.png"])})
+    assert [row["prompt"] for row in read_table(path).values()] == ["b", "other"]
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_there_are_no_rows_where_there_is_no_file(tmp_path: Path) -> None:
+    assert read_table(tmp_path / "none.csv") == {}
+
+
+def test_a_table_can_be_read_as_a_prompt_list(path: Path) -> None:
+    assert read_prompt_list(path) == (case(2, "b"), case(10))
+
+
+def test_an_older_table_survives_a_failure(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = path.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="no space left"):
+        write_table(path, {1: make_row(case(1), COUNTS, [])})
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_other_counts_are_refused(path: Path) -> None:
+    rows = read_table(path)
+    check_columns(path.name, rows, COUNTS)
+    check_columns(path.name, {}, ())
+    message = r"table\.csv counts BELLY_EXPOSED, FEET_EXPOSED, but now nothing is counted\. Give"
+    with pytest.raises(ValueError, match=message):
+        check_columns(path.name, rows, ())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("10,", "ten,", r"table\.csv, line 3, column 'case_number': 'ten' is not a whole number\. Mend the cell"),
+        (",1,2,", ",1,?,", r"line 3, column 'FEET_EXPOSED': '\?' is not a whole number.* delete the row"),
+        ("files", "file", r"line 1: no column is named 'files'"),
+        ("10_1.png", "10_1.png,9", r"line 3, column 10: the row has 10 columns"),
+    ],
+)
+def test_a_damaged_table(path: Path, old: str, new: str, message: str) -> None:
+    path.write_text(path.read_text("utf-8").replace(old, new, 1), "utf-8")
+    with pytest.raises(ValueError, match=message):
+        read_table(path)
+
+
+def test_sums(path: Path) -> None:
+    assert [" ".join(line.split()) for line in sum_table(read_table(path)).splitlines()] == [
+        "BELLY_EXPOSED 1 in 1 of 2 cases",
+        "FEET_EXPOSED 2 in 1 of 2 cases",
+        "any 3 in 1 of 2 cases",
+    ]
+    assert " ".join(sum_counts([], "pictures").split()) == "any 0 in 0 of 0 pictures"
