@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from .host import Progress, attach_operator, fingerprint_encoder, list_text_entries
+from .host import Progress, attach_erasure, fingerprint_encoder, list_text_entries
 from .types import CATEGORY, ErasureType
 
 
@@ -45,4 +45,4 @@ class ReceApplyErasure(io.ComfyNode):
     def execute(cls, model, clip, erasure, strength) -> io.NodeOutput:
         progress = Progress(len(list_text_entries(model)))
         erasure.check_encoder(fingerprint_encoder(clip))
-        return io.NodeOutput(attach_operator(model, erasure.operator.at_strength(strength), progress))
+        return io.NodeOutput(attach_erasure(model, erasure, strength, progress))

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import folder_paths
 from comfy_api.latest import io
 
-from ..rece_core.concepts import parse_concepts
+from ..rece_core.concepts import AS_TYPED, parse_concepts
 from ..rece_core.presets import PRESETS, get_preset
+from ..rece_core.prior import parse_captions
+from .host import show_on_node
 from .types import CATEGORY, ConceptsType
+
+AS_IS, BY_KIND = "as typed", "by kind"
+EVERYDAY = "everyday captions"
 
 
 class ReceConcepts(io.ComfyNode):
@@ -31,10 +39,11 @@ class ReceConcepts(io.ComfyNode):
                     "targets",
                     multiline=True,
                     default="",
-                    placeholder="van gogh => art\nsnoopy => dog",
-                    tooltip="What to forget, one a line: 'target', or 'target => anchor' to say what it shall act like "
-                    "instead. List synonyms and phrasings too. Left empty, kinds 'nudity' and 'unsafe' use the paper's "
-                    "own lists. At most 75 tokens a line.",
+                    placeholder="van gogh, vincent van gogh => art\nsnoopy => dog, cat",
+                    tooltip="What to forget, a concept a line: 'name', 'name => anchor' to say what it shall act like "
+                    "instead, 'name, synonym => anchor, anchor' for several names and the mean of several anchors; "
+                    "write '\\,' for a comma within a text. Left empty, kinds 'nudity' and 'unsafe' use the paper's "
+                    "own lists. At most 75 tokens a text.",
                 ),
                 io.String.Input(
                     "default_anchor",
@@ -51,12 +60,72 @@ class ReceConcepts(io.ComfyNode):
                     tooltip="What must stay as it is, one text a line; the empty text always does. Name what is close "
                     "to the target. The more, the less collateral damage; the cost does not grow.",
                 ),
+                io.Combo.Input(
+                    "phrasings",
+                    options=[AS_IS, BY_KIND],
+                    default=BY_KIND,
+                    tooltip=f"'{AS_IS}': each name as it is written, as in the paper. '{BY_KIND}': also as people ask "
+                    "for such a thing ('a photo of a …', 'in the style of …'), each onto its anchor in the same words.",
+                ),
+                io.Combo.Input(
+                    "captions",
+                    options=[EVERYDAY, *_list_text_files()],
+                    default=EVERYDAY,
+                    tooltip="What the modes other than 'paper' protect beside the preserved texts: the everyday "
+                    "captions that ship, or a text file of your own in the input folder, a caption a line. Captions "
+                    "that name a target are left out.",
+                ),
+                io.Conditioning.Input(
+                    "embeddings",
+                    optional=True,
+                    tooltip="Embeddings to erase too, onto the anchor of the first concept: what RECE Red Team or RECE "
+                    "Derive Embedding still found.",
+                ),
             ],
-            outputs=[ConceptsType.Output(display_name="concepts", tooltip="For RECE Edit Model and RECE Iterate.")],
+            outputs=[
+                ConceptsType.Output(display_name="concepts", tooltip="For RECE Edit Model and RECE Iterate."),
+                io.Int.Output(display_name="texts", tooltip="How many texts will be erased."),
+            ],
         )
 
     @classmethod
-    def execute(cls, kind: str, targets: str, default_anchor: str, preserve: str) -> io.NodeOutput:
+    def execute(
+        cls, kind, targets, default_anchor, preserve, phrasings=AS_IS, captions=EVERYDAY, embeddings=None
+    ) -> io.NodeOutput:
         preset = get_preset(kind)
-        targets = targets if targets.strip() else "\n".join(preset.targets)
-        return io.NodeOutput(parse_concepts(kind, targets, default_anchor or preset.anchor, preserve))
+        concepts = parse_concepts(
+            kind,
+            targets if targets.strip() else "\n".join(preset.targets),
+            default_anchor or preset.anchor,
+            preserve,
+            preset.phrasings if phrasings == BY_KIND else (AS_TYPED,),
+            () if captions == EVERYDAY else _read_captions(captions),
+            [rows for tokens, _ in embeddings or () for rows in tokens],
+        )
+        count = len(concepts.pairs)
+        text = f"{len(concepts.concepts)} concepts, {count} texts, {len(concepts.embeddings)} embeddings to erase"
+        return io.NodeOutput(concepts, count, ui=show_on_node(text))
+
+    @classmethod
+    def fingerprint_inputs(cls, captions=EVERYDAY, **others) -> float:
+        """Read again when the file was replaced."""
+        return 0.0 if captions == EVERYDAY else _locate(captions).stat().st_mtime
+
+
+def _list_text_files() -> list[str]:
+    folder = Path(folder_paths.get_input_directory())
+    return sorted(path.name for path in folder.glob("*.txt")) if folder.is_dir() else []
+
+
+def _locate(name: str) -> Path:
+    path = Path(folder_paths.get_input_directory()) / name
+    if Path(name).name != name or not path.is_file():
+        raise ValueError(f"there is no file {name!r} in the input folder; expected a text file, a caption a line.")
+    return path
+
+
+def _read_captions(name: str) -> tuple[str, ...]:
+    captions = parse_captions(_locate(name).read_text("utf-8-sig", errors="replace"))
+    if not captions:
+        raise ValueError(f"the file {name!r} holds no caption; expected at least one, a line each.")
+    return captions

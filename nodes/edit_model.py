@@ -5,8 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..rece_core.settings import EraseSettings
-from .erase_model import erase_model, make_edit_settings
-from .types import CATEGORY, edit_inputs, erase_inputs, erase_outputs
+from .erase_model import erase_model, make_edit_settings, pick_seal
+from .types import CATEGORY, edit_inputs, erase_inputs, erase_outputs, protection_inputs
 
 
 class ReceEditModel(io.ComfyNode):
@@ -23,13 +23,12 @@ class ReceEditModel(io.ComfyNode):
             inputs=[
                 *erase_inputs(),
                 *edit_inputs(),
+                *protection_inputs(),
             ],
             outputs=erase_outputs(),
         )
 
     @classmethod
-    def execute(
-        cls, model, clip, concepts, erase_scale, preserve_scale, edit_ridge, tokens, ridge_scale
-    ) -> io.NodeOutput:
-        edit = make_edit_settings(clip, erase_scale, preserve_scale, edit_ridge, tokens, ridge_scale)
-        return io.NodeOutput(*erase_model(model, clip, concepts, EraseSettings(edit, epochs=0)))
+    def execute(cls, model, clip, concepts, **widgets) -> io.NodeOutput:
+        settings = EraseSettings(make_edit_settings(clip, **widgets), 0, **pick_seal(widgets))
+        return io.NodeOutput(*erase_model(model, clip, concepts, settings))

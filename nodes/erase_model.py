@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
-from ..rece_core.alignment import EncodedText
+from ..rece_core.alignment import EncodedText, average_texts
 from ..rece_core.concepts import Concepts
 from ..rece_core.erase import EncodedConcepts, count_steps, iterate_erasure
 from ..rece_core.erasure import Erasure
 from ..rece_core.fingerprint import fingerprint
-from ..rece_core.gram import accumulate_gram
+from ..rece_core.gram import Gram, accumulate_gram
 from ..rece_core.presets import PROBES
+from ..rece_core.prior import Prior
+from ..rece_core.seal import Seal, find_seals
 from ..rece_core.settings import EditSettings, EraseSettings, choose_ridge_scale
-from .host import Progress, attach_operator, encode_texts, fingerprint_encoder, list_text_entries, read_weights
+from ..rece_core.solvers import OperatorSolver, RotationSolver
+from .host import (
+    Progress,
+    attach_erasure,
+    encode_text,
+    fingerprint_encoder,
+    list_text_entries,
+    read_weights,
+)
+from .priors import choose_captions, make_prior
 
 
-def make_edit_settings(
-    clip: Any, erase_scale: float, preserve_scale: float, edit_ridge: float, tokens: str, ridge_scale: str
-) -> EditSettings:
-    """Settings from a node's widgets; `auto` looks at how large the embeddings of `clip` are."""
+def make_edit_settings(clip: Any, *, ridge_scale: str, edit_ridge: float, free_share: float, **widgets: Any) -> Any:
+    """Settings of an edit from a node's widgets; ridge scale `auto` looks at how large the embeddings of `clip` are."""
     if ridge_scale == "auto":
-        ridge_scale = choose_ridge_scale(encode_texts(clip, PROBES[:1])[0].tokens)
-    return EditSettings(erase_scale, preserve_scale, edit_ridge, tokens, ridge_scale)
+        ridge_scale = choose_ridge_scale(encode_text(clip, PROBES[0]).tokens)
+    names = {field.name for field in fields(EditSettings)}
+    return EditSettings(
+        ridge=edit_ridge,
+        ridge_scale=ridge_scale,
+        free_share=free_share or None,
+        **{name: value for name, value in widgets.items() if name in names},
+    )
+
+
+def pick_seal(widgets: Mapping[str, Any]) -> dict[str, float]:
+    """What of a node's widgets is about the seal, as fields of EraseSettings."""
+    return {name: widgets[name] for name in ("seal", "seal_caution")}
 
 
 def erase_model(
@@ -33,32 +54,81 @@ def erase_model(
     The empty text is always preserved, as in the paper. `probes` that are neither target nor preserved measure drift.
     """
     entries = list_text_entries(model)  # before the long work: a model without text entries is refused at once
-    targets = [pair.target for pair in concepts.pairs]
     preserved = ["", *concepts.preserve]
-    probes = [probe for probe in probes if probe not in {*targets, *preserved}]
-    anchors = [pair.anchor for pair in concepts.pairs]
-    words = list(dict.fromkeys([*targets, *anchors, *preserved, *probes]))  # many targets often share an anchor
-    progress = Progress(len(words) + 2 * len(entries) + count_steps(len(targets), settings))
-
-    encoded = dict(zip(words, encode_texts(clip, words, progress), strict=True))
-    texts = EncodedConcepts(
-        targets=_pick(encoded, targets),
-        anchors=_pick(encoded, anchors),
-        preserved=_pick(encoded, preserved),
-        probes=_pick(encoded, probes),
+    probes = [probe for probe in probes if probe not in {*(pair.target for pair in concepts.pairs), *preserved}]
+    words = _list_words(concepts, preserved, probes)
+    captions = choose_captions(concepts) if settings.needs_prior else ()
+    progress = Progress(
+        len(words)
+        + len(captions)
+        + _count_passes(settings) * len(entries)
+        + count_steps(len(concepts.pairs) + len(concepts.embeddings), settings)
     )
+    encoded = {word: encode_text(clip, word, progress) for word in words}
+    prior = make_prior(clip, captions, progress) if captions else None
+    texts = _collect_texts(concepts, encoded, preserved, probes, prior)
     gram = accumulate_gram(read_weights(model, progress))
-    results = list(iterate_erasure(gram, texts, settings, progress))
+    seals, solver = _prepare(model, gram, texts, settings, progress)
+    results = list(iterate_erasure(gram, texts, settings, progress, solver))
     erasure = Erasure(
-        operator=results[-1].operator.compressed(),
+        operator=solver.operator.compressed(),
         concepts=concepts,
         settings=settings,
         records=tuple(result.record for result in results),
         encoder=fingerprint_encoder(clip),
         base=fingerprint(gram.total),
+        rotations=solver.rotations,
+        seals=seals,
     )
-    return attach_operator(model, erasure.operator, progress), erasure
+    return attach_erasure(model, erasure, on_step=progress), erasure
 
 
-def _pick(encoded: dict[str, EncodedText], texts: Sequence[str]) -> tuple[EncodedText, ...]:
-    return tuple(encoded[text] for text in texts)
+def _prepare(
+    model: Any, gram: Gram, texts: EncodedConcepts, settings: EraseSettings, progress: Progress
+) -> tuple[dict[str, Seal], OperatorSolver | RotationSolver]:
+    """The seals that the settings ask for, and what solves beside them."""
+    seals: dict[str, Seal] = {}
+    sealed = None
+    if settings.seal:
+        assert texts.prior is not None
+        contrasts = texts.contrasts(settings.edit.tokens)
+        weights = read_weights(model, progress)
+        seals, sealed = find_seals(weights, contrasts, texts.prior, settings.seal_caution, settings.seal)
+    if settings.edit.mode == "orthogonal":
+        return seals, RotationSolver(lambda: read_weights(model, progress), gram.width, seals, settings.seal)
+    return seals, OperatorSolver(gram, sealed)
+
+
+def _count_passes(settings: EraseSettings) -> int:
+    """How often all weights are read: for the Gram matrix, to attach, for seals, and twice an edit that turns them."""
+    turns = 2 * (settings.epochs + 1) if settings.edit.mode == "orthogonal" else 0
+    return 2 + (settings.seal > 0) + turns
+
+
+def _list_words(concepts: Concepts, preserved: Sequence[str], probes: Sequence[str]) -> list[str]:
+    targets = [pair.target for pair in concepts.pairs]
+    anchors = [anchor for pair in concepts.pairs for anchor in pair.anchors]
+    return list(dict.fromkeys([*targets, *anchors, *preserved, *probes]))  # many targets often share an anchor
+
+
+def _collect_texts(
+    concepts: Concepts,
+    encoded: dict[str, EncodedText],
+    preserved: Sequence[str],
+    probes: Sequence[str],
+    prior: Prior | None,
+) -> EncodedConcepts:
+    pairs = concepts.pairs
+    anchors = [average_texts([encoded[anchor] for anchor in pair.anchors]) for pair in pairs]
+    # An embedding has no words: it faces its anchor from the start on.
+    found = [EncodedText(f"embedding {n}", rows, 0) for n, rows in enumerate(concepts.embeddings, start=1)]
+    plain = EncodedText(anchors[0].text, anchors[0].tokens, 0)
+    return EncodedConcepts(
+        targets=(*(encoded[pair.target] for pair in pairs), *found),
+        anchors=(*anchors, *(plain for _ in found)),
+        preserved=tuple(encoded[text] for text in preserved),
+        probes=tuple(encoded[text] for text in probes),
+        exact=(encoded[""],),
+        prior=prior,
+        groups=(*(pair.concept for pair in pairs), *(0 for _ in found)),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import comfy.lora
@@ -18,11 +18,11 @@ from server import PromptServer
 from torch import Tensor
 
 from ..rece_core.alignment import EncodedText
+from ..rece_core.erasure import Erasure
 from ..rece_core.fingerprint import Fingerprint, fingerprint
 from ..rece_core.gram import Weight
 from ..rece_core.measures import measure_share_changed
-from ..rece_core.operator import Operator
-from ..rece_core.text_entries import TextEntry, find_text_entries
+from ..rece_core.text_entries import TextEntry, find_output, find_text_entries
 
 MAX_WORDS = 75  # what CLIP reads in one piece: 77 tokens less start and end
 FINGERPRINT_TEXT = "a photo of a cat"
@@ -85,13 +85,10 @@ def encode_prompt(clip: Any, text: str) -> Prompt:
     return Prompt(EncodedText(text, tokens[0].float().cpu(), words[-1] if words else 0), pooled)
 
 
-def encode_texts(clip: Any, texts: Sequence[str], on_step: OnStep = lambda step: None) -> tuple[EncodedText, ...]:
-    """Encode each of `texts`, see `encode_prompt`; `on_step` is called before each."""
-    encoded = []
-    for text in texts:
-        on_step(f"encode '{text}'")
-        encoded.append(encode_prompt(clip, text).encoded)
-    return tuple(encoded)
+def encode_text(clip: Any, text: str, on_step: OnStep = lambda step: None) -> EncodedText:
+    """Encode `text`, see `encode_prompt`; `on_step` is called before."""
+    on_step(f"encode '{text}'")
+    return encode_prompt(clip, text).encoded
 
 
 def fingerprint_encoder(clip: Any) -> Fingerprint:
@@ -115,44 +112,78 @@ def read_weights(model: Any, on_step: OnStep = lambda step: None) -> Iterator[We
 
     float32 on the device the host computes on; `on_step` is called before each. The model is left as it is.
     """
-    device = model.load_device
     patches = model.get_key_patches(UNET)
     for entry in list_text_entries(model):
         on_step(f"read {entry.name.removeprefix(UNET)}")
-        (stored, convert), *attached = patches[entry.name]
-        weight = comfy.model_management.cast_to_device(stored, device, torch.float32, copy=True)
-        weight = convert(weight, inplace=True)
-        yield Weight(entry.name, entry.role, comfy.lora.calculate_weight(attached, weight, entry.name))
+        yield Weight(entry.name, entry.role, _read(model, patches[entry.name], entry.name))
 
 
-def attach_operator(model: Any, operator: Operator, on_step: OnStep = lambda step: None) -> Any:
-    """A clone of `model` whose text entries act as W M, by patches that the host itself knows.
+def _read(model: Any, patches: Any, name: str) -> Tensor:
+    """One weight as its key patches leave it, float32 on the device the host computes on."""
+    (stored, convert), *attached = patches
+    weight = comfy.model_management.cast_to_device(stored, model.load_device, torch.float32, copy=True)
+    return comfy.lora.calculate_weight(attached, convert(weight, inplace=True), name)
+
+
+def attach_erasure(model: Any, erasure: Erasure, strength: float = 1.0, on_step: OnStep = lambda step: None) -> Any:
+    """A clone of `model` that has forgotten, by patches that the host itself knows.
 
     A LoRA of the smallest rank that holds the operator to 1e-6, or a plain difference where that rank would pass half
-    the width and cost more. Raises ValueError, with nothing attached, when the operator does not fit the model.
+    the width and cost more; and differences of the biases behind sealed layers. `strength` scales them all. Raises
+    ValueError, with nothing attached, when the erasure does not fit the model.
     """
     entries = list_text_entries(model)
-    if operator.width != entries[0].shape[1]:
+    if erasure.operator.width != entries[0].shape[1]:
         raise ValueError(
-            f"the erasure is for text embeddings of width {operator.width}, this model reads width "
+            f"the erasure is for text embeddings of width {erasure.operator.width}, this model reads width "
             f"{entries[0].shape[1]}. Apply it to a model of the family it was made for."
         )
+    _check_layers(erasure, entries)
     clone = model.clone()
-    small = operator.compressed(ATTACHED_TOLERANCE)
-    if small.rank == 0:
+    small = replace(erasure, operator=erasure.operator.compressed(ATTACHED_TOLERANCE))
+    if strength == 0 or not (small.operator.rank or small.rotations or small.seals):
         return clone
-    patches = {weight.name: _patch(weight.matrix, small) for weight in read_weights(model, on_step)}
+    patches = {weight.name: _patch(weight, small, strength) for weight in read_weights(model, on_step)}
+    patches |= _bias_patches(model, small, strength)
     skipped = set(patches) - set(clone.add_patches(patches))
     if skipped:  # the host would only leave them out
         raise ValueError(f"the host did not take the patches of {', '.join(sorted(skipped))}. Report this as a bug.")
     return clone
 
 
-def _patch(weight: Tensor, operator: Operator) -> Any:
-    if 2 * operator.rank > operator.width:
-        return ("diff", (operator.change_of(weight).cpu(),))
-    up, down = operator.factors_for(weight)
-    return LoRAAdapter(set(), (up.cpu(), down.cpu(), None, None, None, None))
+def _patch(weight: Weight, erasure: Erasure, strength: float) -> Any:
+    factors = erasure.factors_for(weight)
+    if factors is None:
+        return ("diff", (strength * erasure.change_of(weight).cpu(),))
+    up, down = factors
+    return LoRAAdapter(set(), (strength * up.cpu(), down.cpu(), None, None, None, None))
+
+
+def _bias_patches(model: Any, erasure: Erasure, strength: float) -> dict[str, Any]:
+    shapes = {name: tuple(weight.shape) for name, weight in _shapes(model).items()}
+    outputs = {
+        find_output(entry, shapes): erasure.seals[entry.name]
+        for entry in list_text_entries(model)
+        if entry.name in erasure.seals
+    }
+    patches = model.get_key_patches(UNET) if outputs else {}
+    return {
+        bias: ("diff", (strength * seal.bias_change(_read(model, patches[name], name), erasure.settings.seal).cpu(),))
+        for (name, bias), seal in outputs.items()
+    }
+
+
+def _check_layers(erasure: Erasure, entries: Sequence[TextEntry]) -> None:
+    shapes = {entry.name: entry.shape for entry in entries}
+    sizes = {name: len(turn) for name, turn in erasure.rotations.items()}
+    sizes |= {name: len(seal.write) for name, seal in erasure.seals.items()}
+    for name, size in sizes.items():
+        if shapes.get(name, (0, 0))[0] != size:
+            raise ValueError(
+                f"the erasure turns or seals {name}, with {size} rows; this model has "
+                f"{f'{shapes[name][0]} rows there' if name in shapes else 'no such weight'}. "
+                "Apply it to a model of the family it was made for."
+            )
 
 
 def _shapes(model: Any) -> dict[str, Tensor]:

@@ -7,9 +7,9 @@ from comfy_api.latest import io
 from ..rece_core.presets import PROBES, get_preset
 from ..rece_core.report import describe_erasure, summarize_erasure
 from ..rece_core.settings import ITERATIONS, EditSettings, EraseSettings
-from .erase_model import erase_model, make_edit_settings
+from .erase_model import erase_model, make_edit_settings, pick_seal
 from .host import measure_share, show_on_node
-from .types import CATEGORY, derivation_ridge_input, edit_inputs, erase_inputs, erase_outputs
+from .types import CATEGORY, derivation_ridge_input, edit_inputs, erase_inputs, erase_outputs, protection_inputs
 
 
 class ReceIterate(io.ComfyNode):
@@ -50,6 +50,7 @@ class ReceIterate(io.ComfyNode):
                 ),
                 derivation_ridge_input(),
                 *edit_inputs(),
+                *protection_inputs(),
                 io.String.Input(
                     "probes",
                     multiline=True,
@@ -68,27 +69,18 @@ class ReceIterate(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls,
-        model,
-        clip,
-        concepts,
-        schedule,
-        iteration,
-        epochs,
-        derivation_ridge,
-        erase_scale,
-        preserve_scale,
-        edit_ridge,
-        tokens,
-        ridge_scale,
-        probes="",
+        cls, model, clip, concepts, schedule, iteration, epochs, derivation_ridge, probes="", **widgets
     ) -> io.NodeOutput:
         if schedule == "paper":
             preset, paper = get_preset(concepts.kind), EditSettings()
             epochs, derivation_ridge = preset.epochs, preset.derivation_ridge
-            erase_scale, preserve_scale, edit_ridge = paper.erase_scale, paper.preserve_scale, paper.ridge
-        edit = make_edit_settings(clip, erase_scale, preserve_scale, edit_ridge, tokens, ridge_scale)
-        settings = EraseSettings(edit, epochs, derivation_ridge, iteration)
+            widgets |= {
+                "erase_scale": paper.erase_scale,
+                "preserve_scale": paper.preserve_scale,
+                "edit_ridge": paper.ridge,
+            }
+        edit = make_edit_settings(clip, **widgets)
+        settings = EraseSettings(edit, epochs, derivation_ridge, iteration, **pick_seal(widgets))
         chosen = [line.strip() for line in probes.splitlines() if line.strip()]
         erased, erasure = erase_model(model, clip, concepts, settings, chosen or PROBES)
         report = f"{describe_erasure(erasure)}\n{measure_share(model):.1%} of the model's parameters changed."

@@ -67,6 +67,25 @@ def align(concept: EncodedText, anchor: EncodedText, tokens: str) -> tuple[Tenso
     )
 
 
+def average_texts(texts: Sequence[EncodedText]) -> EncodedText:
+    """The mean of several anchors: up to the last word position by position, from the last word on in step with it.
+
+    Cut to what all of them have. Raises ValueError when widths differ.
+    """
+    if len(texts) == 1:
+        return texts[0]
+    if len({text.tokens.shape[1] for text in texts}) > 1:
+        names = ", ".join(f"{text.text!r}: {text.tokens.shape[1]}" for text in texts)
+        raise ValueError(f"anchors have embeddings of unequal width ({names}). Encode all with the same text encoder.")
+    lead = min(text.last_word for text in texts)
+    tail = min(len(text.tokens) - text.last_word for text in texts)
+    rows = [
+        torch.cat([text.tokens[:lead], text.tokens[text.last_word : text.last_word + tail]]).to(texts[0].tokens)
+        for text in texts
+    ]
+    return EncodedText(" and ".join(text.text for text in texts), torch.stack(rows).mean(0), lead)
+
+
 def stack_tokens(texts: Sequence[EncodedText], width: int) -> Tensor:
     """All tokens of all texts as one float64 matrix (rows, width) on the CPU; no rows for no texts."""
     if not texts:

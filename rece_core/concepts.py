@@ -1,78 +1,140 @@
-"""What to erase onto what, and what to keep: plain texts, parsed and checked."""
+"""What to erase onto what, and what to keep: texts as people type them, parsed, expanded and checked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
 
 ARROW = "=>"
 EMPTY_ANCHOR = " "  # the paper's anchor for unsafe concepts and objects: one space, which says nothing
+AS_TYPED = "{}"  # the phrasing that adds no words
+_COMMA = re.compile(r"(?<!\\),")  # '\,' is a comma that belongs to the text
 
 
 @dataclass(frozen=True)
 class Concept:
-    """A text to forget (`target`) and the text it shall act like (`anchor`)."""
+    """What to forget, by all its `names` (synonyms), and the `anchors` it shall act like: the mean of several."""
+
+    names: tuple[str, ...]
+    anchors: tuple[str, ...]
+
+    def describe(self) -> str:
+        """As a user would write it."""
+        names, anchors = (", ".join(text.replace(",", r"\,") for text in texts) for texts in (self.names, self.anchors))
+        return f"{names} {ARROW} {anchors if anchors.strip() else '(one space)'}"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One text to forget, the same phrasing of each anchor, and the index of the concept that both belong to."""
 
     target: str
-    anchor: str
+    anchors: tuple[str, ...]
+    concept: int
 
 
 @dataclass(frozen=True)
 class Concepts:
-    """Targets with their anchors, the texts to keep, and the kind that names the paper's preset for them."""
+    """Concepts, the texts to keep, and the kind that names the paper's preset for them.
+
+    phrasings: sentences with `{}` where a name goes; each name is erased in each of them, onto its anchors in the same.
+    captions: everyday texts that make the preserve prior; none for those that ship.
+    embeddings: further embeddings to forget, (n, d) each, such as a red team finds; onto the anchors of the first
+    concept.
+    """
 
     kind: str
-    pairs: tuple[Concept, ...]
+    concepts: tuple[Concept, ...]
     preserve: tuple[str, ...] = ()
+    phrasings: tuple[str, ...] = (AS_TYPED,)
+    captions: tuple[str, ...] = ()
+    embeddings: tuple[Tensor, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
-        _check(self.pairs, self.preserve)
+        _check_phrasings(self.phrasings)
+        _check(self.concepts, self.pairs, self.preserve)
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Every name in every phrasing."""
+        return tuple(
+            Pair(_phrase(phrasing, name), tuple(_phrase(phrasing, anchor) for anchor in concept.anchors), index)
+            for index, concept in enumerate(self.concepts)
+            for name in concept.names
+            for phrasing in self.phrasings
+        )
 
     def describe(self) -> str:
-        """One line a pair, as a user would write them."""
-        return "\n".join(f"{pair.target} {ARROW} {_visible(pair.anchor)}" for pair in self.pairs)
+        """One line a concept, as a user would write them, and what was added to them."""
+        lines = [concept.describe() for concept in self.concepts]
+        if self.phrasings != (AS_TYPED,):
+            lines.append(f"each as: {'; '.join(phrasing.replace(AS_TYPED, '…') for phrasing in self.phrasings)}")
+        if self.embeddings:
+            lines.append(f"and {len(self.embeddings)} embeddings")
+        return "\n".join(lines)
 
 
-def parse_concepts(kind: str, targets: str, default_anchor: str = EMPTY_ANCHOR, preserve: str = "") -> Concepts:
+def parse_concepts(
+    kind: str,
+    targets: str,
+    default_anchor: str = EMPTY_ANCHOR,
+    preserve: str = "",
+    phrasings: Sequence[str] = (AS_TYPED,),
+    captions: Sequence[str] = (),
+    embeddings: Sequence[Tensor] = (),
+) -> Concepts:
     """Read concepts as a user types them.
 
-    `targets` holds a target a line, each either `target` (mapped onto `default_anchor`) or `target => anchor`;
-    nothing behind the arrow means one space. `preserve` holds a text a line. Blank lines are skipped.
+    `targets` holds a concept a line, as `name, synonym => anchor, anchor`; without an arrow it is mapped onto
+    `default_anchor`, and nothing behind the arrow means one space. `preserve` holds a text a line. Blank lines are
+    skipped; `\\,` is a comma within a text.
 
-    Raises ValueError for no target, a line without a target, a target twice, an anchor equal to its target, and a
-    target that is also preserved.
+    Raises ValueError for no target, a line without a target, a target twice, an anchor equal to its target, a target
+    that is also preserved, and a phrasing without its place for the name.
     """
-    pairs = []
+    concepts = []
     for number, line in enumerate(targets.splitlines(), start=1):
         if not line.strip():
             continue
-        target, arrow, anchor = line.partition(ARROW)
-        if not target.strip():
+        names, arrow, anchors = line.partition(ARROW)
+        if not _split(names):
             raise ValueError(
                 f"line {number} of the targets, {line.strip()!r}, has no target before '{ARROW}'. "
                 f"Write 'target {ARROW} anchor', or delete the line."
             )
-        pairs.append(Concept(_tidy(target), (_tidy(anchor if arrow else default_anchor)) or EMPTY_ANCHOR))
-    return Concepts(kind, tuple(pairs), tuple(_tidy(line) for line in preserve.splitlines() if line.strip()))
+        concepts.append(Concept(_split(names), _split(anchors if arrow else default_anchor) or (EMPTY_ANCHOR,)))
+    kept = tuple(_tidy(line) for line in preserve.splitlines() if line.strip())
+    return Concepts(kind, tuple(concepts), kept, tuple(phrasings), tuple(captions), tuple(embeddings))
 
 
-def _check(pairs: Sequence[Concept], preserve: Sequence[str]) -> None:
-    if not pairs:
+def drop_named(captions: Sequence[str], concepts: Sequence[Concept]) -> tuple[str, ...]:
+    """The `captions` that name none of the `concepts`, whole words compared without case."""
+    names = "|".join(re.escape(name) for concept in concepts for name in concept.names)
+    named = re.compile(rf"(?<!\w)(?:{names})(?!\w)", re.IGNORECASE)
+    return tuple(caption for caption in captions if not named.search(caption))
+
+
+def _check(concepts: Sequence[Concept], pairs: Sequence[Pair], preserve: Sequence[str]) -> None:
+    if not concepts:
         raise ValueError(
             "no target was given. Write at least one, a line each, as 'target' or 'target => anchor', "
             "for example 'van gogh => art'."
         )
+    for name, anchor in _list_names(concepts):
+        if name.casefold() == anchor.casefold():
+            raise ValueError(
+                f"the anchor of {name!r} equals its target, so nothing would be erased. "
+                "Choose an anchor that shows something else, or leave it out for the default."
+            )
     kept = {text.casefold() for text in preserve}
     seen: set[str] = set()
     for pair in pairs:
         name = pair.target.casefold()
-        if name == pair.anchor.casefold():
-            raise ValueError(
-                f"the anchor of {pair.target!r} equals its target, so nothing would be erased. "
-                "Choose an anchor that shows something else, or leave it out for the default."
-            )
         if name in seen:
-            raise ValueError(f"the target {pair.target!r} is listed twice. Remove one of the lines.")
+            raise ValueError(f"the target {pair.target!r} is listed twice. Remove one of them.")
         if name in kept:
             raise ValueError(
                 f"the target {pair.target!r} is also in the list to preserve, which asks for both to forget and to "
@@ -81,9 +143,29 @@ def _check(pairs: Sequence[Concept], preserve: Sequence[str]) -> None:
         seen.add(name)
 
 
+def _check_phrasings(phrasings: Sequence[str]) -> None:
+    if not phrasings:
+        raise ValueError(f"no phrasing was given; expected at least one, such as {AS_TYPED!r}, the name alone.")
+    for phrasing in phrasings:
+        if phrasing.count(AS_TYPED) != 1:
+            raise ValueError(
+                f"the phrasing {phrasing!r} has {phrasing.count(AS_TYPED)} places {AS_TYPED!r} for the name; "
+                "expected one, as in 'a photo of {}'."
+            )
+
+
+def _list_names(concepts: Sequence[Concept]) -> Iterator[tuple[str, str]]:
+    return ((name, anchor) for concept in concepts for name in concept.names for anchor in concept.anchors)
+
+
+def _phrase(phrasing: str, name: str) -> str:
+    return name if phrasing == AS_TYPED else _tidy(phrasing.replace(AS_TYPED, name))
+
+
+def _split(texts: str) -> tuple[str, ...]:
+    parts = (_tidy(part.replace(r"\,", ",")) for part in _COMMA.split(texts))
+    return tuple(part for part in parts if part)
+
+
 def _tidy(text: str) -> str:
     return " ".join(text.split())
-
-
-def _visible(anchor: str) -> str:
-    return anchor if anchor.strip() else "(one space)"

@@ -11,11 +11,15 @@ from torch import Tensor
 
 from .alignment import EncodedText, align, stack_tokens
 from .derive import Derivation, scaled_derivation_ridge
-from .edit import scaled_ridge, solve_edit
+from .edit import scaled_ridge
 from .gram import Gram, PairGram
 from .measures import measure_drift, measure_forgotten, measure_norm_ratio, measure_recoverable
 from .operator import Operator
+from .preservation import EditProblem, Preservation
+from .prior import Prior
+from .seal import Contrast
 from .settings import EraseSettings
+from .solvers import OperatorSolver, Solver
 
 OnStep = Callable[[str], None]
 
@@ -26,6 +30,8 @@ class EncodedConcepts:
 
     targets, anchors: one anchor a target. preserved: texts kept in the first edit. preserved_in_epochs: texts kept in
     every epoch after it, by default the same. probes: benign texts to measure drift on, none of them preserved.
+    exact: texts that a strict edit holds exactly. prior: for the modes that need it. groups: for each target the index
+    of its concept, by default one of its own.
     """
 
     targets: tuple[EncodedText, ...]
@@ -33,6 +39,9 @@ class EncodedConcepts:
     preserved: tuple[EncodedText, ...] = ()
     preserved_in_epochs: tuple[EncodedText, ...] | None = None
     probes: tuple[EncodedText, ...] = ()
+    exact: tuple[EncodedText, ...] = ()
+    prior: Prior | None = None
+    groups: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.targets or len(self.targets) != len(self.anchors):
@@ -40,6 +49,17 @@ class EncodedConcepts:
                 f"{len(self.targets)} targets and {len(self.anchors)} anchors were given; "
                 "expected at least one target and an anchor for each."
             )
+
+    def contrasts(self, tokens: str) -> list[Contrast]:
+        """Each concept's aligned tokens against its anchors', see `seal`; float64 on the CPU."""
+        found: dict[int, list[tuple[Tensor, Tensor]]] = {}
+        for index, pair in enumerate(zip(self.targets, self.anchors, strict=True)):
+            found.setdefault(self.groups[index] if self.groups else index, []).append(align(*pair, tokens))
+        contrasts = []
+        for aligned in found.values():
+            sources, goals = (torch.cat(rows).to("cpu", torch.float64) for rows in zip(*aligned, strict=True))
+            contrasts.append(Contrast(sources - goals, goals.mean(0)))
+        return contrasts
 
 
 @dataclass(frozen=True)
@@ -70,28 +90,33 @@ class EpochResult:
 
 
 def iterate_erasure(
-    gram: Gram, texts: EncodedConcepts, settings: EraseSettings, on_step: OnStep = lambda step: None
+    gram: Gram,
+    texts: EncodedConcepts,
+    settings: EraseSettings,
+    on_step: OnStep = lambda step: None,
+    solver: Solver | None = None,
 ) -> Iterator[EpochResult]:
     """Erase `texts` from a model of Gram matrix `gram`, yielding a result after the first edit and after each epoch.
 
-    Costs d × d algebra only. `on_step` is called before each step with its name; an exception raised there (or simply
-    not asking for the next result) cancels with nothing changed, since no caller's tensor is ever written to.
+    Costs d × d algebra only, unless `solver` turns each weight. `on_step` is called before each step with its name; an
+    exception raised there (or simply not asking for the next result) cancels with nothing changed, since no caller's
+    tensor is ever written to.
 
     Raises ValueError when text embeddings and weights differ in width or a system is singular.
     """
     task = _Task(gram, texts, settings)
-    operator = Operator.identity(gram.width)
+    solver = solver or OperatorSolver(gram)
     derived: tuple[Tensor, ...] = ()
     for epoch in range(settings.epochs + 1):
         start = time.perf_counter()
         stage = f"epoch {epoch}" if epoch else "first edit"
         on_step(stage)
-        operator = task.edit(operator, derived)
-        pair = PairGram.from_operator(gram.total, operator)
+        solver.step(task.next_problem(derived), afresh=settings.iteration == "cumulative")
+        pair, values = solver.measure_pairs()
         derivation = Derivation(pair, task.derivation_ridge)
         derived = tuple(_derive_each(derivation, texts, stage, on_step))
-        record = task.measure(epoch, operator, pair, derived, start)
-        yield EpochResult(record, operator, derived)
+        record = task.measure(epoch, solver.operator, pair, values, derived, start)
+        yield EpochResult(record, solver.operator, derived)
 
 
 def count_steps(targets: int, settings: EraseSettings) -> int:
@@ -106,7 +131,7 @@ def _derive_each(derivation: Derivation, texts: EncodedConcepts, stage: str, on_
 
 
 class _Task:
-    """What stays the same over the epochs: aligned tokens, preserved tokens, absolute ridges."""
+    """What stays the same over the epochs: aligned tokens, what is kept, absolute ridges."""
 
     def __init__(self, gram: Gram, texts: EncodedConcepts, settings: EraseSettings) -> None:
         later = texts.preserved if texts.preserved_in_epochs is None else texts.preserved_in_epochs
@@ -120,13 +145,14 @@ class _Task:
         device = gram.total.device
         self.targets, self.anchors = texts.targets, texts.anchors
         self.sources, self.goals = self.align(texts.targets)
-        self.preserved = _token_gram(texts.preserved, gram)
-        self.preserved_in_epochs = self.preserved if later is texts.preserved else _token_gram(later, gram)
-        self.probes = stack_tokens(texts.probes, gram.width).to(device)
         self.edit_settings = scaled_ridge(settings.edit, self.sources)
         self.derivation_ridge = scaled_derivation_ridge(
             settings.derivation_ridge, gram.total, settings.edit.ridge_scale
         )
+        self.preservation = Preservation(texts.preserved, texts.prior, self.edit_settings, gram)
+        self.later = self.preservation if later is texts.preserved else self.preservation.instead_of(later)
+        self.preservation.hold(texts.exact, self.sources, self.goals)
+        self.probes = stack_tokens(texts.probes, gram.width).to(device)
         self.found: list[tuple[Tensor, Tensor]] = []
 
     def align(self, targets: Sequence[EncodedText]) -> tuple[Tensor, Tensor]:
@@ -135,29 +161,30 @@ class _Task:
         sources, goals = (torch.cat(rows).to(self.gram.total) for rows in zip(*aligned, strict=True))
         return sources, goals
 
-    def edit(self, operator: Operator, derived: tuple[Tensor, ...]) -> Operator:
-        """The operator after one more edit, that takes all of `derived` onto their anchors."""
+    def next_problem(self, derived: tuple[Tensor, ...]) -> EditProblem:
+        """The next edit: the first one for nothing `derived`, else one that takes all of it onto its anchors."""
         if not derived:
-            return solve_edit(self.sources, self.goals, self.preserved, self.edit_settings)
+            return self.preservation.problem(self.sources, self.goals)
         lengths = [min(len(tokens), len(anchor.tokens)) for tokens, anchor in zip(derived, self.anchors, strict=True)]
         sources = torch.cat([tokens[:n] for tokens, n in zip(derived, lengths, strict=True)])
         goals = torch.cat([anchor.tokens[:n] for anchor, n in zip(self.anchors, lengths, strict=True)]).to(sources)
-        if self.settings.iteration == "paper":
-            return operator.then(solve_edit(sources, goals, self.preserved_in_epochs, self.edit_settings))
-        self.found.append((sources, goals))
-        return solve_edit(
-            torch.cat([self.sources, *(source for source, _ in self.found)]),
-            torch.cat([self.goals, *(goal for _, goal in self.found)]),
-            self.preserved_in_epochs,
-            self.edit_settings,
-        )
+        if self.settings.iteration == "cumulative":
+            self.found.append((sources, goals))
+            sources = torch.cat([self.sources, *(source for source, _ in self.found)])
+            goals = torch.cat([self.goals, *(goal for _, goal in self.found)])
+        return self.later.problem(sources, goals)
 
     def measure(
-        self, epoch: int, operator: Operator, pair: PairGram, derived: tuple[Tensor, ...], start: float
+        self,
+        epoch: int,
+        operator: Operator,
+        pair: PairGram,
+        values: PairGram,
+        derived: tuple[Tensor, ...],
+        start: float,
     ) -> EpochRecord:
         both = zip(self.targets, derived, strict=True)
         returned, _ = self.align([replace(target, tokens=tokens) for target, tokens in both])
-        values = PairGram.from_operator(self.gram.values, operator)
         return EpochRecord(
             epoch=epoch,
             forgotten=measure_forgotten(pair, self.sources, self.goals),
@@ -168,12 +195,3 @@ class _Task:
             condition=operator.condition_number(),
             seconds=time.perf_counter() - start,
         )
-
-
-def _token_gram(texts: tuple[EncodedText, ...], gram: Gram) -> Tensor:
-    """Σ p pᵀ over all tokens of `texts`, (d, d) float64 beside `gram`."""
-    total = torch.zeros(gram.width, gram.width, dtype=torch.float64)
-    for text in texts:  # one at a time: thousands of texts need no more memory than one
-        tokens = text.tokens.to("cpu", torch.float64)
-        total.addmm_(tokens.T, tokens)
-    return total.to(gram.total.device)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
 
 from .concepts import Concepts
 from .erase import EpochRecord
 from .fingerprint import Fingerprint, same_fingerprint
+from .gram import Weight
 from .operator import Operator
+from .seal import Seal
 from .settings import EraseSettings
 
 
@@ -15,6 +21,8 @@ from .settings import EraseSettings
 class Erasure:
     """What was erased onto what, how, on what, and how well.
 
+    A text entry W becomes (I − s δ wᵀ) P W M: M the `operator`; P its rotation where `rotations` has its name, (d_out,
+    d_out); δ and w its seal where `seals` has, at strength s of the settings.
     encoder: fingerprint of the text encoder, which an erasure cannot do without. base: fingerprint of the model whose
     weights it was computed from; the first edit does not depend on it, the epochs do.
     """
@@ -25,6 +33,37 @@ class Erasure:
     records: tuple[EpochRecord, ...]
     encoder: Fingerprint
     base: Fingerprint
+    rotations: Mapping[str, Tensor] = field(default_factory=dict)
+    seals: Mapping[str, Seal] = field(default_factory=dict)
+
+    def factors_for(self, weight: Weight) -> tuple[Tensor, Tensor] | None:
+        """`up` (d_out, r) and `down` (r, d) with W' = W + up down; None where no form of low rank is known.
+
+        In float32, or float64 for a float64 weight, on the weight's device.
+        """
+        if weight.name in self.rotations or 2 * self.operator.rank > self.operator.width:
+            return None
+        up, down = self.operator.factors_for(weight.matrix)
+        if weight.name not in self.seals:
+            return up, down
+        seal = self.seals[weight.name]
+        away, read = seal.change_of(weight.matrix, self.settings.seal)
+        return torch.cat([up + away @ (seal.read.to(up).T @ up), away], 1), torch.cat([down, read])
+
+    def change_of(self, weight: Weight) -> Tensor:
+        """W' − W, (d_out, d), in float32, or float64 for a float64 weight, on the weight's device."""
+        factors = self.factors_for(weight)
+        if factors is not None:
+            return factors[0] @ factors[1]
+        change = self.operator.change_of(weight.matrix)
+        wide = weight.matrix.to(change.dtype)
+        edited = wide + change
+        if weight.name in self.rotations:
+            edited = self.rotations[weight.name].to(edited) @ edited
+        if weight.name in self.seals:
+            away, read = self.seals[weight.name].change_of(edited, self.settings.seal)
+            edited = edited + away @ read
+        return edited - wide
 
     def check_encoder(self, encoder: Fingerprint) -> None:
         """ValueError unless `encoder` is the fingerprint of the text encoder this erasure was made for."""

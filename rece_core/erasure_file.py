@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from . import __version__
 from .concepts import Concept, Concepts
 from .erase import EpochRecord
 from .erasure import Erasure
 from .operator import Operator
+from .seal import Seal
 from .settings import EditSettings, EraseSettings
 
+ROTATION, SEAL = "rotation.", "seal."
+SEAL_PARTS = ("write", "read", "level")
 FORMAT = "rece-erasure"
 FORMAT_VERSION = 1
 
@@ -28,9 +33,7 @@ def save_erasure(erasure: Erasure, path: Path) -> None:
 
     Raises OSError when the folder cannot be written.
     """
-    operator = erasure.operator.compressed()
-    tensors = {"operator.left": operator.left.cpu().contiguous(), "operator.right": operator.right.cpu().contiguous()}
-    write_atomically(path, save(tensors, metadata=_describe(erasure)))
+    write_atomically(path, save(_collect_tensors(erasure), metadata=_describe(erasure)))
 
 
 def load_erasure(path: Path) -> Erasure:
@@ -40,19 +43,33 @@ def load_erasure(path: Path) -> Erasure:
             metadata = file.metadata() or {}
             _check_format(metadata, path)
             # Copies, since what is mapped from a file keeps it open, and on Windows from being replaced.
-            operator = Operator(*(file.get_tensor(f"operator.{side}").clone() for side in ("left", "right")))
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(
             f"{path.name} is not a complete safetensors file ({error}). It may have been cut short while copying or "
             "downloading; get it again."
         ) from error
     try:
-        return _restore(operator, metadata)
+        return _restore(tensors, metadata)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path.name} calls itself an erasure, but its header is damaged ({type(error).__name__}: {error}). "
             "Save the erasure again."
         ) from error
+
+
+def _collect_tensors(erasure: Erasure) -> dict[str, Tensor]:
+    operator = erasure.operator.compressed()
+    tensors = {"operator.left": operator.left, "operator.right": operator.right}
+    tensors |= {f"{ROTATION}{name}": turn for name, turn in erasure.rotations.items()}
+    for name, seal in erasure.seals.items():
+        tensors |= {f"{SEAL}{name}.{part}": getattr(seal, part) for part in SEAL_PARTS}
+    return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _restore_seals(tensors: Mapping[str, Tensor]) -> dict[str, Seal]:
+    names = dict.fromkeys(key.removeprefix(SEAL).rpartition(".")[0] for key in tensors if key.startswith(SEAL))
+    return {name: Seal(*(tensors[f"{SEAL}{name}.{part}"] for part in SEAL_PARTS)) for name in names}
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -72,7 +89,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 def _describe(erasure: Erasure) -> dict[str, str]:
     fields: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
-        "concepts": asdict(erasure.concepts),
+        "concepts": asdict(replace(erasure.concepts, embeddings=())),  # what they were, M knows
         "settings": asdict(erasure.settings),
         "epochs": [_describe_record(record) for record in erasure.records],
         "text_encoder": erasure.encoder,
@@ -110,16 +127,22 @@ def _check_format(metadata: dict[str, str], path: Path) -> None:
         )
 
 
-def _restore(operator: Operator, metadata: dict[str, str]) -> Erasure:
+def _restore(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> Erasure:
     fields = {name: json.loads(metadata[name]) for name in ("concepts", "settings", "epochs")}
     concepts, settings = fields["concepts"], fields["settings"]
     return Erasure(
-        operator=operator,
+        operator=Operator(tensors["operator.left"], tensors["operator.right"]),
         concepts=Concepts(
-            concepts["kind"], tuple(Concept(**pair) for pair in concepts["pairs"]), tuple(concepts["preserve"])
+            concepts["kind"],
+            tuple(Concept(tuple(each["names"]), tuple(each["anchors"])) for each in concepts["concepts"]),
+            tuple(concepts["preserve"]),
+            tuple(concepts["phrasings"]),
+            tuple(concepts["captions"]),
         ),
         settings=EraseSettings(**{**settings, "edit": EditSettings(**settings["edit"])}),
         records=tuple(_restore_record(record) for record in fields["epochs"]),
         encoder=tuple(map(float, json.loads(metadata["text_encoder"]))),
         base=tuple(map(float, json.loads(metadata["base_model"]))),
+        rotations={key.removeprefix(ROTATION): turn for key, turn in tensors.items() if key.startswith(ROTATION)},
+        seals=_restore_seals(tensors),
     )

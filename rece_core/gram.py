@@ -37,6 +37,18 @@ class Gram:
 
 
 @dataclass(frozen=True)
+class SealGram:
+    """All that measures need to know of seals P = δ wᵀ (see `seal`): `mixed` Σ Wᵀ Pᵀ W and `square` Σ Wᵀ PᵀP W.
+
+    (d, d) float64, over the value projections; `strength` is s.
+    """
+
+    mixed: Tensor
+    square: Tensor
+    strength: float
+
+
+@dataclass(frozen=True)
 class PairGram:
     """What a pair of original weights W and edited weights W' = W + F rightᵀ has in common; float64 on one device.
 
@@ -56,6 +68,18 @@ class PairGram:
         left, right = operator.left.to(gram.device), operator.right.to(gram.device)
         cross = left.T @ gram
         return cls(gram, right, cross, cross @ left)
+
+    @classmethod
+    def from_sealed_operator(cls, gram: Tensor, operator: Operator, sealed: SealGram) -> PairGram:
+        """The pair W, (I − s P) W M without touching the weights, P = δ wᵀ of each layer, see `seal`."""
+        matrix = operator.matrix().to(gram.device)
+        mixed, square = sealed.mixed.to(gram.device), sealed.square.to(gram.device)
+        unit = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+        moved = matrix - unit
+        lost = sealed.strength * matrix.T @ mixed  # Σ (s P W M)ᵀ W
+        both = lost @ moved
+        change = moved.T @ gram @ moved - both - both.T + sealed.strength**2 * matrix.T @ square @ matrix
+        return cls(gram, unit, moved.T @ gram - lost, change)
 
     def edited(self) -> Tensor:
         """Σ W'ᵀ W' = Mᵀ G M for a change by an operator, (d, d); a new tensor."""

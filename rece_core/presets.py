@@ -18,20 +18,29 @@ PROBES = (
 )  # fmt: skip
 
 
+OBJECT_PHRASINGS = ("{}", "a {}", "a photo of a {}", "a picture of {}", "a drawing of a {}", "one {}")
+STYLE_PHRASINGS = ("{}", "a painting by {}", "in the style of {}", "art by {}", "a picture in {} style", "{} painting")
+UNSAFE_PHRASINGS = ("{}", "a photo of {}", "a picture of {}", "a person, {}", "a painting of {}", "a scene of {}")
+
+
 @dataclass(frozen=True)
 class Preset:
-    """What the paper does for one kind: epochs after the first edit, derivation ridge λ, anchor, usual targets."""
+    """What the paper does for one kind: epochs after the first edit, derivation ridge λ, anchor, usual targets.
+
+    phrasings: our own, in which people ask for such a thing.
+    """
 
     epochs: int
     derivation_ridge: float
     anchor: str = EMPTY_ANCHOR
     targets: tuple[str, ...] = ()
+    phrasings: tuple[str, ...] = OBJECT_PHRASINGS
 
 
 PRESETS: dict[str, Preset] = {
-    "nudity": Preset(epochs=3, derivation_ridge=1e-1, targets=("nudity",)),
-    "unsafe": Preset(epochs=2, derivation_ridge=1e-1, targets=UNSAFE_CONCEPTS),
-    "style": Preset(epochs=1, derivation_ridge=1e-3, anchor="art"),
+    "nudity": Preset(epochs=3, derivation_ridge=1e-1, targets=("nudity",), phrasings=UNSAFE_PHRASINGS),
+    "unsafe": Preset(epochs=2, derivation_ridge=1e-1, targets=UNSAFE_CONCEPTS, phrasings=UNSAFE_PHRASINGS),
+    "style": Preset(epochs=1, derivation_ridge=1e-3, anchor="art", phrasings=STYLE_PHRASINGS),
     "hard object": Preset(epochs=1, derivation_ridge=1e-3),
     "easy object": Preset(epochs=1, derivation_ridge=1e-1),
     # The paper has no such kind; these are its object settings for a concept of unknown difficulty.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 TOKENS = ("from subject", "all", "last")
+MODES = ("paper", "prior", "strict", "orthogonal")
 ITERATIONS = ("paper", "cumulative")
 RIDGE_SCALES = ("absolute", "relative")
 
@@ -16,6 +17,11 @@ RIDGE_SCALES = ("absolute", "relative")
 class EditSettings:
     """Settings of one edit (RECE eq. 3 to 5); the defaults are the paper's.
 
+    mode: what protects everything else. `paper`: the preserved texts alone. `prior`: everyday captions too. `strict`:
+    as `prior`, and the edit reads nothing along the directions that hold most of them, see `held`. `orthogonal`: turns
+    the output of each weight instead (OCE), see `orthogonal`.
+    prior_scale: weight of the prior, an average caption token, against an average concept token. free_share: of the
+    prior's energy, how much a strict edit may touch; None chooses by itself, see `held.choose_held`.
     erase_scale: s, weight of the concept tokens. preserve_scale: λ₁, weight of the preserved tokens.
     ridge: λ₂, the edit ridge, pull towards no change. tokens: which tokens of a concept face its anchor's, see
     `alignment`. ridge_scale: `absolute` takes ridges as they are; `relative` multiplies the edit ridge by the mean
@@ -28,8 +34,15 @@ class EditSettings:
     ridge: float = 0.1
     tokens: str = "from subject"
     ridge_scale: str = "absolute"
+    mode: str = "paper"
+    prior_scale: float = 1.0
+    free_share: float | None = None
 
     def __post_init__(self) -> None:
+        _require_choice("mode", self.mode, MODES)
+        _require_number("prior scale", self.prior_scale)
+        if self.free_share is not None and not 0 < self.free_share <= 1:
+            raise ValueError(f"free share is {self.free_share}; expected above 0 and up to 1, or none to choose it.")
         _require_number("erase scale", self.erase_scale, above_zero=True)
         _require_number("preserve scale", self.preserve_scale)
         _require_number("edit ridge", self.ridge)
@@ -43,14 +56,27 @@ class EraseSettings:
 
     derivation_ridge: λ of RECE eq. 12. iteration: `paper` edits the weights as they stand, each epoch on top of the
     last; `cumulative` solves again from the original weights with the concept and every embedding derived so far.
+    seal: strength of the value projection beside the operator, 0 (none) to 1 (all). seal_caution: how much what is kept
+    counts in choosing what it reads, 0 to below 1; see `seal`.
     """
 
     edit: EditSettings = field(default_factory=EditSettings)
     epochs: int = 3
     derivation_ridge: float = 0.1
     iteration: str = "paper"
+    seal: float = 0.0
+    seal_caution: float = 0.1
+
+    @property
+    def needs_prior(self) -> bool:
+        """Whether a preserve prior is needed."""
+        return self.edit.mode != "paper" or self.seal > 0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.seal <= 1:
+            raise ValueError(f"seal is {self.seal}; expected 0 (off) to 1 (the whole direction).")
+        if not 0 <= self.seal_caution < 1:
+            raise ValueError(f"seal caution is {self.seal_caution}; expected 0 to below 1.")
         if self.epochs < 0:
             raise ValueError(f"epochs is {self.epochs}; expected 0 (first edit only) or more.")
         _require_number("derivation ridge", self.derivation_ridge)

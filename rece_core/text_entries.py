@@ -41,3 +41,17 @@ def find_text_entries(shapes: Mapping[str, tuple[int, ...]]) -> tuple[TextEntry,
     if len(widths) > 1:
         raise ValueError(f"this model's cross-attention reads embeddings of several widths, {widths}; expected one.")
     return tuple(entries)
+
+
+def find_output(value: TextEntry, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, str]:
+    """Names of the weight and the bias behind the attention that reads the value projection `value`.
+
+    Raises ValueError where the layer has no bias.
+    """
+    weight, bias = (value.name.replace("to_v.weight", f"to_out.0.{part}") for part in ("weight", "bias"))
+    if weight not in shapes or bias not in shapes:
+        raise ValueError(
+            f"the seal needs a bias behind {value.name} to put back what texts have in common, but this model has no "
+            f"{bias}. Set seal to 0."
+        )
+    return weight, bias

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from rece_core.concepts import EMPTY_ANCHOR, Concept, Concepts, parse_concepts
+from rece_core.concepts import EMPTY_ANCHOR, Concept, Concepts, drop_named, parse_concepts
 from rece_core.presets import PRESETS, UNSAFE_CONCEPTS, get_preset
 from rece_core.settings import EditSettings, EraseSettings
 
 
 def pairs_of(targets: str, default_anchor: str = " ") -> list[tuple[str, str]]:
-    return [(pair.target, pair.anchor) for pair in parse_concepts("custom", targets, default_anchor).pairs]
+    pairs = parse_concepts("custom", targets, default_anchor).pairs
+    return [(pair.target, " + ".join(pair.anchors)) for pair in pairs]
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,8 @@ def pairs_of(targets: str, default_anchor: str = " ") -> list[tuple[str, str]]:
         ("a => b => c", ("a", "b => c")),
         ("梵高 => 艺术", ("梵高", "艺术")),
         ("a (red:1.2) car", ("a (red:1.2) car", EMPTY_ANCHOR)),
+        (r"a cat\, sitting => a dog\, lying", ("a cat, sitting", "a dog, lying")),
+        ("snoopy => dog, cat,", ("snoopy", "dog + cat")),
     ],
 )
 def test_a_line(line: str, expected: tuple[str, str]) -> None:
@@ -63,7 +66,10 @@ def test_no_target(targets: str) -> None:
         ("art => art", r"the anchor of 'art' equals its target, so nothing would be erased. Choose an anchor"),
         ("Art => art", r"the anchor of 'Art' equals its target"),
         ("Straße => STRASSE", r"the anchor of 'Straße' equals its target"),
-        ("monet\ndali\nMonet => art", r"the target 'Monet' is listed twice. Remove one of the lines"),
+        ("monet\ndali\nMonet => art", r"the target 'Monet' is listed twice. Remove one of them"),
+        ("monet, Monet => art", r"the target 'Monet' is listed twice"),
+        ("monet, art => a photo, art", r"the anchor of 'art' equals its target"),
+        ("monet\n , => art", r"line 2 of the targets, ', => art', has no target before '=>'"),
         ("monet\nkept", r"the target 'kept' is also in the list to preserve, .* Remove it from one of the two lists"),
     ],
 )
@@ -73,9 +79,44 @@ def test_contradictions(targets: str, message: str) -> None:
 
 
 def test_concepts_are_checked_however_they_are_made() -> None:
-    Concepts("custom", (Concept("a", "b"),))
+    Concepts("custom", (Concept(("a",), ("b",)),))
     with pytest.raises(ValueError, match="no target was given"):
         Concepts("custom", ())
+
+
+def test_names_and_phrasings_multiply() -> None:
+    concepts = parse_concepts("custom", "disc, dot => box\nmonet", phrasings=("{}", "a photo of a {}"))
+    assert [(pair.target, pair.anchors, pair.concept) for pair in concepts.pairs] == [
+        ("disc", ("box",), 0),
+        ("a photo of a disc", ("a photo of a box",), 0),
+        ("dot", ("box",), 0),
+        ("a photo of a dot", ("a photo of a box",), 0),
+        ("monet", (EMPTY_ANCHOR,), 1),
+        ("a photo of a monet", ("a photo of a",), 1),
+    ]
+    assert concepts.describe().splitlines()[-1] == "each as: …; a photo of a …"
+    single = parse_concepts("custom", r"a cat\, sitting => dog")
+    assert parse_concepts("custom", single.describe()) == single
+
+
+@pytest.mark.parametrize("phrasing", ["a photo", "{} beside {}"])
+def test_a_phrasing_has_one_place_for_the_name(phrasing: str) -> None:
+    count = phrasing.count("{}")
+    with pytest.raises(ValueError, match=rf"the phrasing '{phrasing}' has {count} places '{{}}' for the name"):
+        parse_concepts("custom", "disc", phrasings=(phrasing,))
+    with pytest.raises(ValueError, match="no phrasing was given"):
+        parse_concepts("custom", "disc", phrasings=())
+
+
+def test_what_phrasings_make_is_checked_too() -> None:
+    with pytest.raises(ValueError, match="the target 'a red disc' is also in the list to preserve"):
+        parse_concepts("custom", "disc", preserve="a red disc", phrasings=("a red {}",))
+
+
+def test_captions_that_name_a_target_are_dropped() -> None:
+    concepts = parse_concepts("custom", "disc, big dot => box\nC++").concepts
+    captions = ("a Disc", "discs", "a big dot here", "a dot", "dots in C++", "a box")
+    assert drop_named(captions, concepts) == ("discs", "a dot", "a box")
 
 
 def test_the_default_anchor_may_equal_a_target_of_its_own() -> None:
@@ -116,6 +157,9 @@ NAN, INFINITY = float("nan"), float("inf")
         ({"preserve_scale": -1.0}, r"preserve scale is -1.0; expected a finite number, 0 or more"),
         ({"ridge": INFINITY}, r"edit ridge is inf; expected a finite number, 0 or more"),
         ({"tokens": "first"}, r"tokens is 'first'; expected one of: from subject, all, last"),
+        ({"mode": "soft"}, r"mode is 'soft'; expected one of: paper, prior, strict, orthogonal"),
+        ({"prior_scale": -1.0}, r"prior scale is -1.0; expected a finite number, 0 or more"),
+        ({"free_share": 0.0}, r"free share is 0.0; expected above 0 and up to 1, or none to choose it"),
         ({"ridge_scale": "auto"}, r"ridge scale is 'auto'; expected one of: absolute, relative"),
     ],
 )
@@ -129,6 +173,8 @@ def test_settings_of_an_edit_out_of_range(wrong: dict[str, float], message: str)
     [
         ({"epochs": -1}, r"epochs is -1; expected 0 \(first edit only\) or more"),
         ({"derivation_ridge": -0.1}, r"derivation ridge is -0.1; expected a finite number, 0 or more"),
+        ({"seal": 1.5}, r"seal is 1.5; expected 0 \(off\) to 1"),
+        ({"seal_caution": 1.0}, r"seal caution is 1.0; expected 0 to below 1"),
         ({"iteration": "other"}, r"iteration is 'other'; expected one of: paper, cumulative"),
     ],
 )

@@ -20,6 +20,7 @@ from rece_core.erasure import Erasure
 from rece_core.erasure_file import FORMAT_VERSION, load_erasure, save_erasure, write_atomically
 from rece_core.fingerprint import fingerprint
 from rece_core.operator import Operator
+from rece_core.seal import Seal
 from rece_core.settings import EditSettings, EraseSettings
 from tests.core.random_models import deviation, make_operator, make_scene, randn
 
@@ -64,6 +65,23 @@ def test_a_round_trip(path: Path) -> None:
     assert (loaded.encoder, loaded.base) == (saved.encoder, saved.base)
     assert deviation(loaded.operator.matrix(), saved.operator.matrix()) < 1e-11
     assert loaded.operator.rank == saved.operator.compressed().rank
+
+
+def test_seals_rotations_and_phrasings_come_back(tmp_path: Path) -> None:
+    names = ("blocks.1.attn2.to_v.weight", "blocks.3.attn2.to_v.weight")
+    erasure = replace(
+        make_erasure(),
+        concepts=parse_concepts("custom", r"disc, a\, b => c, d", phrasings=("{}", "a {}"), captions=("x", "y")),
+        seals={name: Seal(randn(1, 7, 2), randn(2, 7, 2), randn(3, 2)) for name in names},
+        rotations={name: randn(4, 7, 7, dtype=torch.float32) for name in names},
+    )
+    save_erasure(erasure, tmp_path / "e.safetensors")
+    loaded = load_erasure(tmp_path / "e.safetensors")
+    assert loaded.concepts == erasure.concepts
+    for name in names:
+        assert torch.equal(loaded.rotations[name], erasure.rotations[name])
+        for part in ("write", "read", "level"):
+            assert torch.equal(getattr(loaded.seals[name], part), getattr(erasure.seals[name], part))
 
 
 def test_saving_what_was_loaded_gives_the_same_operator(path: Path) -> None:

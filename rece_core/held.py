@@ -1,0 +1,65 @@
+"""Strict preservation: directions of the text embedding that an edit may not read (SPEED, arXiv 2503.07392).
+
+An edit M = I + F rightᵀ leaves a token p as it is, exactly, where rightᵀ p = 0. So the edit is confined to right
+factors orthogonal to the tokens to hold. In full, preserved tokens span all of the space and nothing could be edited;
+but nearly all of their energy lies in few directions, and it is those that are held (the near-null space of SPEED, and
+of AlphaEdit, arXiv 2410.02355). With P the orthogonal projector off the held directions, the edit is that of `edit`
+with P c for every token that the edit reads:
+
+    min over D of  s Σ ‖W (D P c + c − a)‖² + Σ λ ‖W D P p‖² + λ₂ ‖W D P‖²,   M = I + D P.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_NUMERICAL_RANK = 1e-6  # singular values below this share of the largest are rounding of the encoder
+_ABLE_TO_MOVE = 1e-6
+
+
+@dataclass(frozen=True)
+class Held:
+    """Orthonormal `basis` (d, k) float64 of the directions that an edit may not read."""
+
+    basis: Tensor
+
+    def project(self, tokens: Tensor) -> Tensor:
+        """P p for each row p of `tokens` (n, d): what an edit may read of them."""
+        return tokens - (tokens @ self.basis) @ self.basis.T
+
+    def project_gram(self, gram: Tensor) -> Tensor:
+        """P K P for a symmetric K (d, d)."""
+        return self.project(self.project(gram).T)
+
+
+def hold(exact: Tensor, moment: Tensor, free_share: float) -> Held:
+    """Directions to hold: all that `exact` (n, d) spans, then the leading ones of `moment` E[p pᵀ] (d, d).
+
+    So many of the latter that at most `free_share` of the trace of `moment` stays free. float64 on one device.
+    """
+    first = Held(_span(exact))
+    energies, directions = torch.linalg.eigh(first.project_gram(moment))
+    free = energies.clamp_min(0).cumsum(0) <= free_share * float(moment.trace())  # ascending: the smallest come first
+    return Held(torch.linalg.qr(torch.cat([first.basis, directions[:, ~free].flip(1)], 1)).Q)
+
+
+def require_room(held: Held, sources: Tensor, free_share: float) -> None:
+    """ValueError where nothing is left to edit: the concept lies in what is held. `sources`: its tokens (n, d)."""
+    left = float(held.project(sources).square().sum() / sources.square().sum())
+    if left < _ABLE_TO_MOVE:
+        raise ValueError(
+            f"strict preservation leaves nothing to edit: with a free share of {free_share:g}, {held.basis.shape[1]} "
+            f"of {len(held.basis)} directions are held, and the target can still move by {left:.1e} of itself. "
+            "Raise the free share, preserve fewer texts, or choose mode 'prior'."
+        )
+
+
+def _span(rows: Tensor) -> Tensor:
+    """Orthonormal basis (d, r) of what the rows (n, d) span, to numerical rank."""
+    if not len(rows):
+        return rows.new_zeros(rows.shape[1], 0)
+    _, sizes, directions = torch.linalg.svd(rows, full_matrices=False)
+    return directions[sizes > _NUMERICAL_RANK * sizes[0]].T

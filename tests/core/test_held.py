@@ -1,0 +1,69 @@
+"""Strict preservation: what is held stays exactly, the target comes as close as that allows."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rece_core.edit import solve_edit
+from rece_core.held import Held, hold, require_room
+from rece_core.settings import EditSettings
+from tests.core.random_models import deviation, randn, unit
+
+WIDTH = 16
+SETTINGS = EditSettings(ridge=1e-3, preserve_scale=0.5)
+seeds = st.integers(0, 10_000)
+
+
+def make_problem(seed: int, count: int = 5) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, Held]:
+    """Concepts, anchors, preserved moment, held directions."""
+    kept = randn(seed + 2, 30, WIDTH) * torch.logspace(1, -3, WIDTH, dtype=torch.float64)
+    moment = kept.T @ kept / len(kept)
+    held = hold(randn(seed + 3, 2, WIDTH), moment, 1e-3)
+    return randn(seed, count, WIDTH), randn(seed + 1, count, WIDTH), moment, held
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds, st.sampled_from([3, 40]))
+def test_what_is_held_does_not_move(seed: int, count: int) -> None:
+    sources, anchors, moment, held = make_problem(seed, count)
+    exact = randn(seed + 3, 2, WIDTH)
+    strict, free = (solve_edit(sources, anchors, moment, SETTINGS, each) for each in (held, None))
+    assert deviation(strict.apply_to_tokens(exact), exact) < 1e-12
+    assert deviation(strict.apply_to_tokens(held.basis.T), held.basis.T) < 1e-12
+    assert deviation(free.apply_to_tokens(exact), exact) > 1e-4, "control"
+
+
+@settings(max_examples=20, deadline=None)
+@given(seeds)
+def test_no_other_confined_edit_is_better(seed: int) -> None:
+    """The gradient of the objective along D P vanishes, whatever the weights."""
+    sources, anchors, moment, held = make_problem(seed)
+    change = solve_edit(sources, anchors, moment, SETTINGS, held).matrix() - unit(WIDTH)
+    residual = (sources + sources @ change.T - anchors).T @ sources
+    gradient = residual + SETTINGS.preserve_scale * change @ moment + SETTINGS.ridge * change
+    confined = held.project(gradient)
+    assert float(confined.norm()) < 1e-9 * float(gradient.norm() + 1)
+    assert float(gradient.norm()) > 1e-3, "control: it does not vanish along what is held"
+
+
+def test_the_free_share_bounds_what_an_edit_can_read() -> None:
+    *_, moment, _ = make_problem(0)
+    sizes = []
+    for share in (1e-6, 1e-3, 1e-1, 1.0):
+        held = hold(randn(3, 0, WIDTH), moment, share)
+        assert float(held.project_gram(moment).trace()) <= share * float(moment.trace()) * (1 + 1e-9)
+        assert deviation(held.basis.T @ held.basis, unit(held.basis.shape[1])) < 1e-12 or not held.basis.numel()
+        sizes.append(held.basis.shape[1])
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > sizes[-1] == 0
+
+
+def test_nothing_left_to_edit() -> None:
+    sources, _, moment, _ = make_problem(0)
+    held = hold(unit(WIDTH), moment, 1e-3)
+    with pytest.raises(ValueError, match=r"with a free share of 0.001, 16 of 16 directions are held, .* move by"):
+        require_room(held, sources, 1e-3)
+    require_room(hold(unit(WIDTH)[:4], moment, 1e-3), sources, 1e-3)  # control

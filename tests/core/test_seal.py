@@ -1,0 +1,118 @@
+"""The value projection: theorems on random layers, through real attention with several heads."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from rece_core.gram import PairGram, SealGram, Weight, accumulate_gram, accumulate_pair_grams
+from rece_core.operator import Operator
+from rece_core.prior import Prior, accumulate_prior
+from rece_core.seal import Contrast, Seal, find_seals
+from tests.core.random_models import deviation, make_operator, make_text, make_weights, randn
+
+WIDTH, HEIGHT, HEADS = 16, 12, 3
+
+
+def make_prior(seed: int) -> Prior:
+    return accumulate_prior([make_text(seed + i, WIDTH) for i in range(8)])
+
+
+def make_contrasts(seed: int, count: int = 1) -> list[Contrast]:
+    return [Contrast(randn(seed + i, 5, WIDTH), randn(seed + 50 + i, WIDTH)) for i in range(count)]
+
+
+def make_seal(seed: int, count: int = 1, caution: float = 0.5) -> tuple[Tensor, Seal, SealGram]:
+    """A value projection, its seal, and the seal's Gram matrices."""
+    matrix = randn(seed, HEIGHT, WIDTH)
+    weight = Weight("to_v", "value", matrix)
+    seals, gram = find_seals([weight], make_contrasts(seed + 100, count), make_prior(seed + 200), caution, 1.0)
+    return matrix, seals["to_v"], gram
+
+
+def apply_seal(matrix: Tensor, seal: Seal, strength: float = 1.0) -> Tensor:
+    up, down = seal.change_of(matrix, strength)
+    return matrix + up @ down
+
+
+def attend(values: Tensor, logits: Tensor) -> Tensor:
+    """Several heads, each mixing its part of the `values` (m, d_v) by weights of its own; (n, d_v)."""
+    parts = values.reshape(len(values), HEADS, -1)
+    return torch.einsum("hnm,mhc->nhc", logits.softmax(-1), parts).flatten(1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 2), st.sampled_from([0.0, 0.5, 0.99]))
+def test_no_input_can_produce_what_is_sealed(seed: int, count: int, caution: float) -> None:
+    matrix, seal, _ = make_seal(seed, count, caution)
+    inputs = 100 * randn(seed + 1, 50, WIDTH)
+    assert float((inputs @ matrix.T @ seal.read).norm()) > 1, "control"
+    assert float((inputs @ apply_seal(matrix, seal).T @ seal.read).norm()) < 1e-8
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 2))
+def test_inputs_that_read_as_the_anchor_pass_through_attention_unchanged(seed: int, count: int) -> None:
+    matrix, seal, _ = make_seal(seed, count)
+    output, bias = randn(seed + 2, HEIGHT, HEIGHT), randn(seed + 3, HEIGHT)
+    reading = seal.read.T @ matrix
+    inputs = randn(seed + 4, 7, WIDTH)
+    kept = inputs + (seal.level - inputs @ reading.T) @ torch.linalg.pinv(reading).T
+    logits = randn(seed + 5, HEADS, 4, 7)
+    for tokens, alike in ((kept, True), (inputs, False)):
+        before = attend(tokens @ matrix.T, logits) @ output.T + bias
+        changed = attend(tokens @ apply_seal(matrix, seal).T, logits) @ output.T
+        after = changed + bias + seal.bias_change(output, 1.0)
+        assert (deviation(after, before) < 1e-10) is alike
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_concept_is_taken_to_its_anchor(seed: int) -> None:
+    """One pair of tokens: sealed, the concept's value is the anchor's."""
+    matrix, concept, anchor = randn(seed, HEIGHT, WIDTH), randn(seed + 1, WIDTH), randn(seed + 2, WIDTH)
+    contrast = Contrast((concept - anchor)[None], anchor)
+    seals, _ = find_seals([Weight("v", "value", matrix)], [contrast], make_prior(seed + 3), 0.5, 1.0)
+    seal = seals["v"]
+    value = apply_seal(matrix, seal) @ concept + seal.write @ seal.level
+    assert deviation(value, matrix @ anchor) < 1e-9
+    assert deviation(matrix @ concept, matrix @ anchor) > 0.1, "control"
+
+
+def test_caution_spares_what_is_kept() -> None:
+    """The mean square of what the seal moves over the prior falls, as the discriminant takes the prior into account."""
+    moved = []
+    for caution in (0.0, 0.5, 0.9, 0.999):
+        matrix, seal, _ = make_seal(3, caution=caution)
+        prior, contrast = make_prior(203), make_contrasts(103)[0]
+        cross = torch.outer(contrast.anchor, prior.mean)
+        about = prior.moment - cross - cross.T + torch.outer(contrast.anchor, contrast.anchor)
+        read = seal.read.T @ matrix
+        moved.append(float((read @ about @ read.T * (seal.write.T @ seal.write)).sum()))
+    assert moved == sorted(moved, reverse=True)
+    assert moved[-1] < 0.9 * moved[0]
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.3])
+@pytest.mark.parametrize("operator", [Operator.identity(WIDTH), make_operator(5, WIDTH, 3)])
+def test_its_gram_matrices_are_those_of_the_weights(strength: float, operator: Operator) -> None:
+    weights = make_weights(1, WIDTH)
+    contrasts, prior = make_contrasts(7, 2), make_prior(8)
+    seals, sealed = find_seals(weights, contrasts, prior, 0.5, strength)
+    assert set(seals) == {weight.name for weight in weights if weight.role == "value"}
+
+    def edit(weight: Weight) -> Tensor:
+        moved = weight.matrix @ operator.matrix()
+        return apply_seal(moved, seals[weight.name], strength) if weight.name in seals else moved
+
+    gram = accumulate_gram(weights)
+    expected = accumulate_pair_grams((weight, edit(weight)) for weight in weights)
+    tokens = randn(9, 4, WIDTH)
+    for whole, pair in zip((gram.total, gram.values), expected, strict=True):
+        found = PairGram.from_sealed_operator(whole, operator, sealed)
+        assert deviation(found.edited(), pair.edited()) < 1e-9
+        assert deviation(found.pull_back(tokens), pair.pull_back(tokens)) < 1e-9
+        assert deviation(found.change, pair.change) < 1e-9
