@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rece_core.settings import RIDGE_SCALES, TOKENS
+from ..rece_core.settings import MODES, RIDGE_SCALES, TOKENS, EditSettings, EraseSettings
 
 CATEGORY = "RECE"
 
@@ -73,6 +73,60 @@ def edit_inputs() -> list[io.Input]:
             "word on, padding included. 'all': every position. 'last': only the last word, the gentlest.",
         ),
         ridge_scale_input(),
+    ]
+
+
+def protection_inputs() -> list[io.Input]:
+    """How everything else is protected, and whether value space is sealed, for the nodes that erase."""
+    edit, erase = EditSettings(), EraseSettings()
+    return [
+        io.Combo.Input(
+            "mode",
+            options=list(MODES),
+            default="prior",
+            tooltip="What protects all that is not erased. 'paper': the preserved texts alone. 'prior': everyday "
+            "captions too. 'strict': as 'prior', and the edit reads nothing along the directions that hold most of "
+            "what is preserved. 'orthogonal': turns the output of each weight instead of the text; slower, and not "
+            "to be carried to other checkpoints.",
+        ),
+        io.Float.Input(
+            "prior_scale",
+            default=edit.prior_scale,
+            min=0.0,
+            max=1000.0,
+            step=0.1,
+            tooltip="Weight of the everyday captions in modes 'prior' and 'strict', an average token of theirs against "
+            "one of the concept's. Higher: less moves, and less is forgotten. 0: none.",
+        ),
+        io.Float.Input(
+            "free_share",
+            default=0.0,
+            min=0.0,
+            max=1.0,
+            step=0.0001,
+            round=0.0000001,
+            tooltip="Mode 'strict': how much of what is preserved the edit may still read. Lower: stricter, and the "
+            "concept may be forgotten less. 0: the strictest that still forgets is chosen.",
+        ),
+        io.Float.Input(
+            "seal",
+            default=erase.seal,
+            min=0.0,
+            max=1.0,
+            step=0.05,
+            tooltip="Takes what tells the concept from its anchor out of what the layers can produce, whatever the "
+            "embedding. Higher: harder to bring back by optimised embeddings. 0: off.",
+        ),
+        io.Float.Input(
+            "seal_caution",
+            default=erase.seal_caution,
+            min=0.0,
+            max=0.999,
+            step=0.001,
+            round=0.0001,
+            tooltip="How much the seal spares what everyday captions look like. Higher: less collateral damage, and "
+            "more ways around the seal. Has no effect with seal 0.",
+        ),
     ]
 
 
