@@ -67,8 +67,9 @@ class ReceDemo(comfy.supported_models.SD15):
     custom_operations: Any = None
 
     def get_model(self, state_dict: dict[str, torch.Tensor], prefix: str = "", device: Any = None) -> Any:
-        operations = self.custom_operations or comfy.ops.manual_cast
-        self.custom_operations = group_norm_operations(operations)
+        # As the host's own choice: layers that cast their weights on each call only where they must.
+        plain = comfy.ops.disable_weight_init if self.manual_cast_dtype is None else comfy.ops.manual_cast
+        self.custom_operations = group_norm_operations(self.custom_operations or plain)
         return super().get_model(state_dict, prefix, device)
 
     def process_clip_state_dict(self, state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

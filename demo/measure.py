@@ -29,6 +29,7 @@ STEPS, CFG, SAMPLER, SCHEDULER = 20, 5.0, "euler", "normal"
 SEED = 50_001
 
 
+@torch.inference_mode()
 def sample(models: tuple[Any, Any, Any], texts: list[str], first_seed: int) -> tuple[torch.Tensor, float]:
     """One picture a text, (n, 128, 128, 3), as EmptyLatentImage, CLIPTextEncode, KSampler and VAEDecode make them.
 

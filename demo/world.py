@@ -78,17 +78,21 @@ OUTLINES: dict[str, np.ndarray] = {
     "cross": _trace_cross(),
 }
 SHAPES = tuple(OUTLINES)
-_STRETCHED = ("ellipse", "rectangle")
+# They lie on their long side: where both ways were drawn, the model wavered between them and drew a square.
+_FLAT = ("ellipse", "rectangle")
 _RING_WIDTH = 0.5
 
 
 @dataclass(frozen=True)
 class Variation:
-    """How far renders may differ where words leave them free; `drift`: how far the centre may lie from the middle."""
+    """How far renders may differ where words leave them free.
+
+    `drift`: how far the centre may lie from the middle; `aspect`: height over width of flat shapes.
+    """
 
     radius: tuple[float, float] = (0.30, 0.38)
     drift: float = 0.06
-    stretch: tuple[float, float] = (0.50, 0.60)
+    aspect: tuple[float, float] = (0.46, 0.54)
     angle: float = math.radians(6)
     tint: float = 0.03
     period: tuple[float, float] = (0.165, 0.185)
@@ -109,7 +113,7 @@ class Scene:
     radius: float
     x: float
     y: float
-    stretch: tuple[float, float]
+    aspect: float
     angle: float
     tint: tuple[float, float, float]
     period: float
@@ -141,7 +145,6 @@ def draw_scene(
         y = step_y * room * rng.uniform(0.8, 1.0) + (step_y == 0) * rng.uniform(-0.25, 0.25) * room
     else:
         x, y = rng.uniform(-1, 1, 2) * min(variation.drift, 0.8 * room)
-    ratio = float(rng.uniform(*variation.stretch)) if shape in _STRETCHED else 1.0
     return Scene(
         shape=shape,
         colour=colour or str(rng.choice(list(COLOURS))),
@@ -150,7 +153,7 @@ def draw_scene(
         radius=radius,
         x=float(x),
         y=float(y),
-        stretch=(1.0, ratio) if rng.random() < 0.5 else (ratio, 1.0),
+        aspect=float(rng.uniform(*variation.aspect)) if shape in _FLAT else 1.0,
         angle=float(rng.uniform(-1, 1)) * variation.angle,
         tint=tuple(float(v) for v in rng.uniform(-1, 1, 3) * variation.tint),  # type: ignore[arg-type]
         period=float(rng.uniform(*variation.period)),
@@ -205,7 +208,7 @@ def _render_one_shape(scenes: list[Scene], corners: np.ndarray, pixels: int) -> 
     axis = (torch.arange(pixels, dtype=torch.float32) + 0.5) / pixels - 0.5
     grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).reshape(1, -1, 2)
     points = grid - torch.tensor([(s.x, s.y) for s in scenes])[:, None, :]
-    scale = torch.tensor([(s.radius * s.stretch[0], s.radius * s.stretch[1]) for s in scenes])[:, None, :]
+    scale = torch.tensor([(s.radius, s.radius * s.aspect) for s in scenes])[:, None, :]
     outline = torch.tensor(corners, dtype=torch.float32)[None] * scale
     distance = measure_distance(points, _rotate(outline, torch.tensor([s.angle for s in scenes])))
     edge = 1.0 / pixels
