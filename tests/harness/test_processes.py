@@ -37,8 +37,10 @@ def test_call_returns_the_exit_code(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends processes without asking them")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_child_of_an_ended_program_can_put_its_things_away(number: signal.Signals) -> None:
-    command = [sys.executable, "-c", PARENT]
+@pytest.mark.parametrize("start", ["", "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"])
+def test_the_child_of_an_ended_program_can_put_its_things_away(start: str, number: signal.Signals) -> None:
+    """Also where the program was started in the background, which makes it ignore Ctrl-C."""
+    command = [sys.executable, "-c", start + PARENT]
     parent = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
