@@ -13,8 +13,15 @@ PIXELS = 128
 
 def add_concepts(graph: Graph, plan: Plan) -> Node:
     """RECE Concepts with the texts of `plan`."""
-    texts = {"targets": "\n".join(plan.targets), "preserve": "\n".join(plan.preserved)}
-    return graph.add("ReceConcepts", kind="custom", default_anchor="", **texts)
+    return graph.add(
+        "ReceConcepts",
+        kind="custom",
+        targets="\n".join(plan.targets),
+        default_anchor="",
+        preserve="\n".join(plan.preserved),
+        phrasings="as typed",
+        captions="everyday captions",
+    )
 
 
 def add_edit(graph: Graph, demo: Node, concepts: Node, plan: Plan) -> Node:
@@ -81,4 +88,9 @@ def _edit_widgets(plan: Plan) -> dict[str, Any]:
         "edit_ridge": plan.edit_ridge,
         "tokens": "from subject",
         "ridge_scale": "auto",
+        "mode": "paper",
+        "prior_scale": 1.0,
+        "free_share": 0.0,
+        "seal": 0.0,
+        "seal_caution": 0.1,
     }

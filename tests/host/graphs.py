@@ -21,6 +21,19 @@ EDIT = {
     "edit_ridge": 0.1,
     "tokens": "from subject",
     "ridge_scale": "auto",
+    "mode": "paper",
+    "prior_scale": 1.0,
+    "free_share": 0.0,
+    "seal": 0.0,
+    "seal_caution": 0.1,
+}
+TEXTS = {
+    "kind": "custom",
+    "targets": TARGETS,
+    "default_anchor": "",
+    "preserve": "",
+    "phrasings": "as typed",
+    "captions": "everyday captions",
 }
 ITERATE = {"schedule": "manual", "iteration": "paper", "epochs": 1, "derivation_ridge": 0.1, **EDIT}
 
@@ -39,11 +52,9 @@ class ModelGraph(Graph):
         """CONDITIONING of a text."""
         return self.add("CLIPTextEncode", clip=self.clip, text=text)[0]
 
-    def concepts(self, targets: str = TARGETS, **changes: str) -> Output:
-        """CONCEPTS, nothing preserved."""
-        return self.add(
-            "ReceConcepts", **{"kind": "custom", "targets": targets, "default_anchor": "", "preserve": "", **changes}
-        )[0]
+    def concepts(self, targets: str = TARGETS, **changes: Any) -> Output:
+        """CONCEPTS, each target as it is typed, nothing preserved."""
+        return self.add("ReceConcepts", **{**TEXTS, "targets": targets, **changes})[0]
 
     def iterate(self, model: Output | None = None, concepts: Output | None = None, **changes: Any) -> Node:
         """RECE Iterate, one epoch: MODEL, ERASURE, report."""

@@ -12,18 +12,20 @@ from harness.environment import ROOT
 from harness.server import PACK_NAME, Server
 
 EDIT = ["erase_scale", "preserve_scale", "edit_ridge", "tokens", "ridge_scale"]
+PROTECTION = ["mode", "prior_scale", "free_share", "seal", "seal_caution"]
 # Saved workflows know nodes and inputs by these names: add to them, never change them.
 INPUTS = {
     "ReceApplyErasure": ["model", "clip", "erasure", "strength"],
     "ReceCompare": ["before", "after", "prompts", "headings", "third"],
-    "ReceConcepts": ["kind", "targets", "default_anchor", "preserve"],
+    "ReceConcepts": ["kind", "targets", "default_anchor", "preserve", "phrasings", "captions", "embeddings"],
     "ReceCountNudity": ["images", "classes", "threshold"],
     "ReceDemoModel": [],
     "ReceDeriveEmbedding": ["model", "edited_model", "clip", "target", "anchor", "derivation_ridge", "ridge_scale"],
-    "ReceEditModel": ["model", "clip", "concepts", *EDIT],
+    "ReceEditModel": ["model", "clip", "concepts", *EDIT, *PROTECTION],
     "ReceIterate": [
         *("model", "clip", "concepts", "schedule", "iteration", "epochs", "derivation_ridge"),
         *EDIT,
+        *PROTECTION,
         "probes",
     ],
     "ReceLoadErasure": ["file"],
@@ -35,7 +37,7 @@ INPUTS = {
 OUTPUTS = {
     "ReceApplyErasure": ["MODEL"],
     "ReceCompare": ["IMAGE"],
-    "ReceConcepts": ["RECE_CONCEPTS"],
+    "ReceConcepts": ["RECE_CONCEPTS", "INT"],
     "ReceCountNudity": ["IMAGE", "IMAGE", "RECE_COUNTS", "INT", "STRING"],
     "ReceDemoModel": ["MODEL", "CLIP", "VAE"],
     "ReceDeriveEmbedding": ["CONDITIONING", "STRING", "FLOAT", "FLOAT"],
