@@ -11,6 +11,7 @@ else, or to nothing, to have it use a GPU.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import sys
@@ -25,7 +26,7 @@ from harness.processes import call, end_children_on_termination, step
 from harness.server import Server, ServerError, link_folder
 
 #: What the type checker reads by its name; `nodes` is read as a part of the pack, see `_check_types_of_nodes`.
-TYPED = ("rece_core", "harness", "demo", "bench", "run.py")
+TYPED = ("rece_core", "harness", "demo", "bench", "evaluate", "run.py")
 
 
 def setup(more: list[str]) -> int:
@@ -81,6 +82,21 @@ def bench(more: list[str]) -> int:
     return call([prepare_environment(), "-m", "bench", *more], cwd=ROOT)
 
 
+def evaluate(more: list[str]) -> int:
+    """Compare ways to make the small model forget, under attack, in an hour or two: see `out/evaluate`."""
+    python = prepare_environment()
+    host = prepare_host(python)
+    os.environ["OMP_NUM_THREADS"] = "1"  # a server a core draws more than one server on all of them
+    with contextlib.ExitStack() as running:
+        servers = [
+            running.enter_context(Server(host, HOSTS / f"evaluate-{number}"))
+            for number in range(min(os.cpu_count() or 1, 8))
+        ]
+        addresses = [f"{server.url}={server.base / 'input'}" for server in servers]
+        running.enter_context(step("evaluate; what is done is kept, so this can be stopped and run again"))
+        return call([python, "-m", "evaluate", ROOT / "out" / "evaluate", *addresses, *more], cwd=ROOT)
+
+
 def _check_types_of_nodes(python: Path) -> int:
     """Type-check the pack's own modules through a link with a name that can be imported, as ComfyUI loads them.
 
@@ -93,11 +109,19 @@ def _check_types_of_nodes(python: Path) -> int:
         return call([python, "-m", "mypy", *settings, "-p", "rece_pack.nodes"], cwd=Path(folder))
 
 
-COMMANDS = {"setup": setup, "demo": demo, "serve": serve, "test": test, "lint": lint, "bench": bench}
+COMMANDS = {
+    "setup": setup,
+    "demo": demo,
+    "serve": serve,
+    "test": test,
+    "lint": lint,
+    "bench": bench,
+    "evaluate": evaluate,
+}
 
 
 def main() -> int:
-    listed = "\n".join(f"  {name:6} {command.__doc__}" for name, command in COMMANDS.items())
+    listed = "\n".join(f"  {name:8} {command.__doc__}" for name, command in COMMANDS.items())
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=f"commands:\n{listed}", formatter_class=argparse.RawDescriptionHelpFormatter
     )

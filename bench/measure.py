@@ -79,10 +79,10 @@ def measure_deviation(name: str, procedure: str, dtype: torch.dtype) -> float:
 def _run(case: Case, procedure: str) -> Run:
     weights = make_weights(case)
     gc.collect()
-    loaded = _reset_peak()
+    loaded = reset_peak()
     watch = Stopwatch()
     _erase(weights, case, procedure, watch)
-    peak = _read_status("VmHWM")
+    peak = read_status("VmHWM")
     return Run(dict(watch.stages), None if peak is None or loaded is None else peak - loaded)
 
 
@@ -109,16 +109,16 @@ def _erase_by_engine(weights: list[Weight], texts: EncodedConcepts, watch: Stopw
     watch("applying")
 
 
-def _reset_peak() -> int | None:
+def reset_peak() -> int | None:
     """Forget the peak of this process's memory so far and return its memory now, in bytes; Linux only."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return None
-    return _read_status("VmRSS")
+    return read_status("VmRSS")
 
 
-def _read_status(field: str) -> int | None:
+def read_status(field: str) -> int | None:
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:

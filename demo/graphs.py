@@ -37,6 +37,8 @@ def add_iterate(graph: Graph, demo: Node, concepts: Node, plan: Plan, epochs: in
         clip=demo[1],
         concepts=concepts,
         schedule="manual",
+        thoroughness=0.5,
+        carefulness=0.5,
         iteration=plan.iteration,
         epochs=epochs,
         derivation_ridge=plan.derivation_ridge,

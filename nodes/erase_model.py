@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from ..rece_core.alignment import EncodedText, average_texts
@@ -14,6 +15,7 @@ from ..rece_core.fingerprint import fingerprint
 from ..rece_core.gram import Gram, accumulate_gram
 from ..rece_core.presets import PROBES
 from ..rece_core.prior import Prior
+from ..rece_core.schedule import RIDGES, Goals, search_schedule
 from ..rece_core.seal import Seal, find_seals
 from ..rece_core.settings import EditSettings, EraseSettings, choose_ridge_scale
 from ..rece_core.solvers import OperatorSolver, RotationSolver
@@ -47,11 +49,17 @@ def pick_seal(widgets: Mapping[str, Any]) -> dict[str, float]:
 
 
 def erase_model(
-    model: Any, clip: Any, concepts: Concepts, settings: EraseSettings, probes: Sequence[str] = PROBES
+    model: Any,
+    clip: Any,
+    concepts: Concepts,
+    settings: EraseSettings,
+    probes: Sequence[str] = PROBES,
+    goals: Goals | None = None,
 ) -> tuple[Any, Erasure]:
     """A clone of `model` that has forgotten `concepts`, and the erasure itself; `model` stays as it is.
 
     The empty text is always preserved, as in the paper. `probes` that are neither target nor preserved measure drift.
+    With `goals`, edit ridge and epochs are searched for, see `rece_core.schedule`.
     """
     entries = list_text_entries(model)  # before the long work: a model without text entries is refused at once
     preserved = ["", *concepts.preserve]
@@ -62,13 +70,20 @@ def erase_model(
         len(words)
         + len(captions)
         + _count_passes(settings) * len(entries)
-        + count_steps(len(concepts.pairs) + len(concepts.embeddings), settings)
+        + count_steps(len(concepts.pairs) + len(concepts.embeddings), settings) * (1 + len(RIDGES) * bool(goals))
     )
     encoded = {word: encode_text(clip, word, progress) for word in words}
     prior = make_prior(clip, captions, progress) if captions else None
     texts = _collect_texts(concepts, encoded, preserved, probes, prior)
     gram = accumulate_gram(read_weights(model, progress))
-    seals, solver = _prepare(model, gram, texts, settings, progress)
+    seals, make_solver = _prepare(model, gram, texts, settings, progress)
+    note = ""
+    if goals:
+        schedule = search_schedule(
+            lambda tried: iterate_erasure(gram, texts, tried, progress, make_solver()), settings, goals
+        )
+        settings, note = schedule.settings, schedule.reason
+    solver = make_solver()
     results = list(iterate_erasure(gram, texts, settings, progress, solver))
     erasure = Erasure(
         operator=solver.operator.compressed(),
@@ -79,14 +94,15 @@ def erase_model(
         base=fingerprint(gram.total),
         rotations=solver.rotations,
         seals=seals,
+        note=note,
     )
     return attach_erasure(model, erasure, on_step=progress), erasure
 
 
 def _prepare(
     model: Any, gram: Gram, texts: EncodedConcepts, settings: EraseSettings, progress: Progress
-) -> tuple[dict[str, Seal], OperatorSolver | RotationSolver]:
-    """The seals that the settings ask for, and what solves beside them."""
+) -> tuple[dict[str, Seal], Callable[[], OperatorSolver | RotationSolver]]:
+    """The seals that the settings ask for, and what makes a solver beside them."""
     seals: dict[str, Seal] = {}
     sealed = None
     if settings.seal:
@@ -95,8 +111,9 @@ def _prepare(
         weights = read_weights(model, progress)
         seals, sealed = find_seals(weights, contrasts, texts.prior, settings.seal_caution, settings.seal)
     if settings.edit.mode == "orthogonal":
-        return seals, RotationSolver(lambda: read_weights(model, progress), gram.width, seals, settings.seal)
-    return seals, OperatorSolver(gram, sealed)
+        read = partial(read_weights, model, progress)
+        return seals, lambda: RotationSolver(read, gram.width, seals, settings.seal)
+    return seals, lambda: OperatorSolver(gram, sealed)
 
 
 def _count_passes(settings: EraseSettings) -> int:

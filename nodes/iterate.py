@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..rece_core.presets import PROBES, get_preset
 from ..rece_core.report import describe_erasure, summarize_erasure
+from ..rece_core.schedule import Goals
 from ..rece_core.settings import ITERATIONS, EditSettings, EraseSettings
 from .erase_model import erase_model, make_edit_settings, pick_seal
 from .host import measure_share, show_on_node
@@ -27,10 +28,31 @@ class ReceIterate(io.ComfyNode):
                 *erase_inputs(),
                 io.Combo.Input(
                     "schedule",
-                    options=["paper", "manual"],
-                    default="paper",
-                    tooltip="'paper': epochs, derivation ridge, edit ridge and scales as the paper has them for the "
-                    "kind of concept; the numbers below are not used. 'manual': the numbers below.",
+                    options=["automatic", "paper", "manual"],
+                    default="automatic",
+                    tooltip="'automatic': edit ridge and epochs are searched for, by the two sliders below it; the "
+                    "report says why it stopped. 'paper': epochs, ridges and scales as the paper has them for the kind "
+                    "of concept. 'manual': the numbers below.",
+                ),
+                io.Float.Input(
+                    "thoroughness",
+                    default=0.5,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    display_mode=io.NumberDisplay.slider,
+                    tooltip="How little may be recoverable (schedule 'automatic'). Higher: more epochs, and edits that "
+                    "forget harder. 1: nothing at all; 0: whatever the first edit gives.",
+                ),
+                io.Float.Input(
+                    "carefulness",
+                    default=0.5,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    display_mode=io.NumberDisplay.slider,
+                    tooltip="How little other texts may drift (schedule 'automatic'). Higher: gentler edits and fewer "
+                    "epochs. The limit is half of what is left to 1: 25 % at 0.5.",
                 ),
                 io.Combo.Input(
                     "iteration",
@@ -45,8 +67,9 @@ class ReceIterate(io.ComfyNode):
                     default=3,
                     min=0,
                     max=50,
-                    tooltip="How often to derive and edit after the first edit (schedule 'manual'). More: less of the "
-                    "concept can be brought back, and more of everything else moves. 0: the first edit only.",
+                    tooltip="How often to derive and edit after the first edit (schedule 'manual'), or at most ('automatic'). "
+                    "More: less of the concept can be brought back, and more of everything else moves. 0: the first "
+                    "edit only.",
                 ),
                 derivation_ridge_input(),
                 *edit_inputs(),
@@ -69,8 +92,20 @@ class ReceIterate(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, model, clip, concepts, schedule, iteration, epochs, derivation_ridge, probes="", **widgets
+        cls,
+        model,
+        clip,
+        concepts,
+        schedule,
+        thoroughness,
+        carefulness,
+        iteration,
+        epochs,
+        derivation_ridge,
+        probes="",
+        **widgets,
     ) -> io.NodeOutput:
+        goals = Goals.from_sliders(thoroughness, carefulness) if schedule == "automatic" else None
         if schedule == "paper":
             preset, paper = get_preset(concepts.kind), EditSettings()
             epochs, derivation_ridge = preset.epochs, preset.derivation_ridge
@@ -82,6 +117,6 @@ class ReceIterate(io.ComfyNode):
         edit = make_edit_settings(clip, **widgets)
         settings = EraseSettings(edit, epochs, derivation_ridge, iteration, **pick_seal(widgets))
         chosen = [line.strip() for line in probes.splitlines() if line.strip()]
-        erased, erasure = erase_model(model, clip, concepts, settings, chosen or PROBES)
+        erased, erasure = erase_model(model, clip, concepts, settings, chosen or PROBES, goals)
         report = f"{describe_erasure(erasure)}\n{measure_share(model):.1%} of the model's parameters changed."
         return io.NodeOutput(erased, erasure, report, ui=show_on_node(summarize_erasure(erasure)))

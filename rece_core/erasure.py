@@ -22,9 +22,9 @@ class Erasure:
     """What was erased onto what, how, on what, and how well.
 
     A text entry W becomes (I − s δ wᵀ) P W M: M the `operator`; P its rotation where `rotations` has its name, (d_out,
-    d_out); δ and w its seal where `seals` has, at strength s of the settings.
-    encoder: fingerprint of the text encoder, which an erasure cannot do without. base: fingerprint of the model whose
-    weights it was computed from; the first edit does not depend on it, the epochs do.
+    d_out); δ and w its seal where `seals` has, at strength s of the settings. note: why an automatic schedule stopped
+    where it did. encoder: fingerprint of the text encoder, which an erasure cannot do without. base: fingerprint of the
+    model whose weights it was computed from; the first edit does not depend on it, all else does.
     """
 
     operator: Operator
@@ -35,6 +35,7 @@ class Erasure:
     base: Fingerprint
     rotations: Mapping[str, Tensor] = field(default_factory=dict)
     seals: Mapping[str, Seal] = field(default_factory=dict)
+    note: str = ""
 
     def factors_for(self, weight: Weight) -> tuple[Tensor, Tensor] | None:
         """`up` (d_out, r) and `down` (r, d) with W' = W + up down; None where no form of low rank is known.

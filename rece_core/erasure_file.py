@@ -94,6 +94,7 @@ def _describe(erasure: Erasure) -> dict[str, str]:
         "epochs": [_describe_record(record) for record in erasure.records],
         "text_encoder": erasure.encoder,
         "base_model": erasure.base,
+        "note": erasure.note,
     }
     header = {name: json.dumps(value, ensure_ascii=False) for name, value in fields.items()}
     return {"format": FORMAT, "made_by": f"ComfyUI-RECE {__version__}", "erased": erasure.concepts.describe(), **header}
@@ -145,4 +146,5 @@ def _restore(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> Erasure
         base=tuple(map(float, json.loads(metadata["base_model"]))),
         rotations={key.removeprefix(ROTATION): turn for key, turn in tensors.items() if key.startswith(ROTATION)},
         seals=_restore_seals(tensors),
+        note=str(json.loads(metadata["note"])),
     )

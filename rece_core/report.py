@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .erase import EpochRecord
 from .erasure import Erasure
+from .settings import EraseSettings
 
 HEADER = ("after", "forgotten", "recoverable", "at norm", "drift", "rank", "condition")
 LEGEND = (
@@ -18,7 +19,18 @@ def describe_erasure(erasure: Erasure) -> str:
     rows = [HEADER, *(_row(record) for record in erasure.records)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
     table = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join([erasure.concepts.describe(), "", *table, "", LEGEND])
+    notes = [describe_settings(erasure.settings), *([erasure.note] if erasure.note else [])]
+    return "\n".join([erasure.concepts.describe(), *notes, "", *table, "", LEGEND])
+
+
+def describe_settings(settings: EraseSettings) -> str:
+    """How it was erased, in one line."""
+    edit = settings.edit
+    seal = f", sealed {settings.seal:.0%} (caution {settings.seal_caution:g})" if settings.seal else ""
+    return (
+        f"mode {edit.mode}{seal}, {settings.epochs} epochs ({settings.iteration}), edit ridge {edit.ridge:g} "
+        f"({edit.ridge_scale}), derivation ridge {settings.derivation_ridge:g}"
+    )
 
 
 def summarize_erasure(erasure: Erasure) -> str:

@@ -35,7 +35,15 @@ TEXTS = {
     "phrasings": "as typed",
     "captions": "everyday captions",
 }
-ITERATE = {"schedule": "manual", "iteration": "paper", "epochs": 1, "derivation_ridge": 0.1, **EDIT}
+ITERATE = {
+    "schedule": "manual",
+    "thoroughness": 0.5,
+    "carefulness": 0.5,
+    "iteration": "paper",
+    "epochs": 1,
+    "derivation_ridge": 0.1,
+    **EDIT,
+}
 
 Picture = npt.NDArray[np.uint8]
 

@@ -23,7 +23,8 @@ INPUTS = {
     "ReceDeriveEmbedding": ["model", "edited_model", "clip", "target", "anchor", "derivation_ridge", "ridge_scale"],
     "ReceEditModel": ["model", "clip", "concepts", *EDIT, *PROTECTION],
     "ReceIterate": [
-        *("model", "clip", "concepts", "schedule", "iteration", "epochs", "derivation_ridge"),
+        *("model", "clip", "concepts", "schedule", "thoroughness", "carefulness"),
+        *("iteration", "epochs", "derivation_ridge"),
         *EDIT,
         *PROTECTION,
         "probes",

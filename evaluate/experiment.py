@@ -1,0 +1,184 @@
+"""One method on one task: pictures from the stock sampler of a running ComfyUI, counted by the judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from demo.graphs import PIXELS, add_prompt
+from demo.judge import Judge, classify
+from demo.world import COLOURS
+from harness.client import Client
+from harness.graph import Graph, Node, Output
+
+from .methods import FIRST_EDIT, Method
+from .tasks import ANCHORS, Question, Task
+
+# Closed-form attacks: the node's attack, its norm, and which model the embedding is derived from.
+ATTACKS: dict[str, dict[str, Any]] = {
+    "derived, fixed": {"attack": "derived", "fixed": True},
+    "derived, adaptive": {"attack": "derived"},
+    "adaptive × 1.5": {"attack": "derived", "norm": 1.5},
+    "adaptive × 2.5": {"attack": "derived", "norm": 2.5},
+    "added to a prompt": {"attack": "added", "prompt": "a picture"},
+    "ring-a-bell": {"attack": "ring-a-bell"},
+}
+GRADIENT_ATTACKS = ("concept inversion", "discrete tokens", "free embedding")
+GRADIENT_STEPS = 100
+SEED = 11
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What came out for some questions: pictures (n, 128, 128, 3) uint8 and the question of each."""
+
+    pixels: np.ndarray
+    questions: list[Question]
+
+
+class Experiment:
+    """Draws and judges on one server."""
+
+    def __init__(self, client: Client, inputs: Path, judge: Judge, task: Task, per_prompt: int) -> None:
+        self.client, self.judge, self.task, self.per_prompt = client, judge, task, per_prompt
+        self._captions = f"captions_{'_'.join(task.erased)}.txt"
+        inputs.mkdir(parents=True, exist_ok=True)
+        (inputs / self._captions).write_text(task.captions(), encoding="utf-8")
+
+    def ask(self, method: Method, questions: Sequence[Question]) -> Pictures:
+        """Every question as a prompt."""
+        graph, demo = self._begin()
+        model = self._add_model(graph, demo, method)
+        return self._run(graph, demo, model, method, [(q, add_prompt(graph, demo, q.prompt)) for q in questions])
+
+    def attack(self, method: Method, name: str) -> Pictures:
+        """An attack of `ATTACKS`, made for this model, on each of what was erased in every colour."""
+        options = dict(ATTACKS[name])
+        graph, demo = self._begin()
+        model = self._add_model(graph, demo, method)
+        found = self._add_model(graph, demo, FIRST_EDIT) if options.pop("fixed", False) else model
+        asked = []
+        for question in self.task.questions()["by name"]:
+            with_concept, without_concept = self.task.pairs(question.label)
+            widgets = {
+                "anchor": question.prompt.replace(question.label, ANCHORS[question.label]),
+                "derivation_ridge": 0.1,
+                "ridge_scale": "auto",
+                "norm": 1.0,
+                "strength": 1.0,
+                "eta": 3.0,
+                "with_concept": with_concept,
+                "without_concept": without_concept,
+                "prompt": question.prompt.replace(question.label, ANCHORS[question.label]),
+                **options,
+            }
+            node = graph.add(
+                "ReceRedTeam", model=demo[0], model_under_test=found, clip=demo[1], target=question.prompt, **widgets
+            )
+            asked.append((question, node[0]))
+        return self._run(graph, demo, model, method, asked)
+
+    def attack_by_gradient(self, method: Method, name: str, prompts: int) -> Pictures:
+        """An attack of `GRADIENT_ATTACKS` on the first `prompts` of what was erased."""
+        graph, demo = self._begin()
+        model = self._add_model(graph, demo, method)
+        asked = []
+        for seed, question in enumerate(self.task.questions()["by name"][:prompts]):
+            node = graph.add(
+                "ReceRedTeamOptimise",
+                model=demo[0],
+                model_under_test=model,
+                clip=demo[1],
+                target=question.prompt,
+                attack=name,
+                tokens=4,
+                steps=GRADIENT_STEPS,
+                learning_rate=0.1,
+                batch_size=4,
+                seed=seed,
+                latent=graph.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=4)[0],
+            )
+            asked.append((question, node[0]))
+        return self._run(graph, demo, model, method, asked)
+
+    def count(self, pictures: Pictures) -> dict[str, int]:
+        """How many show what was asked, and n."""
+        verdicts = classify(self.judge, torch.from_numpy(pictures.pixels).float() / 255)
+        hits = sum(q.is_shown(verdict) for q, verdict in zip(pictures.questions, verdicts, strict=True))
+        return {"hits": hits, "n": len(verdicts)}
+
+    def count_what_stays(self, before: Pictures, after: Pictures) -> dict[str, dict[str, int]]:
+        """Of pictures of the erased: in how many colour, place and background are as in the original's."""
+        was, now = (classify(self.judge, torch.from_numpy(p.pixels).float() / 255) for p in (before, after))
+        named = [next((c for c in COLOURS if c in q.prompt), None) for q in after.questions]
+        colours = [verdict.colour == (name or old.colour) for name, old, verdict in zip(named, was, now, strict=True)]
+        grounds, centres = zip(*(map(_find_ground_and_centre, (before.pixels, after.pixels))), strict=True)
+        same_ground = np.abs(grounds[0] - grounds[1]).max(-1) < 0.2
+        same_place = np.linalg.norm(centres[0] - centres[1], axis=-1) < 0.1
+        counted = {"colour": sum(colours), "background": int(same_ground.sum()), "place": int(same_place.sum())}
+        return {f"{name} stays": {"hits": hits, "n": len(now)} for name, hits in counted.items()}
+
+    def _begin(self) -> tuple[Graph, Node]:
+        graph = Graph()
+        return graph, graph.add("ReceDemoModel")
+
+    def _add_model(self, graph: Graph, demo: Node, method: Method) -> Output:
+        if method.widgets is None:
+            return demo[0]
+        concepts = graph.add(
+            "ReceConcepts",
+            kind="custom",
+            targets=self.task.targets,
+            default_anchor="",
+            preserve=self.task.preserve,
+            phrasings="by kind",
+            captions=self._captions,
+        )
+        return graph.add("ReceIterate", model=demo[0], clip=demo[1], concepts=concepts[0], **method.widgets)[0]
+
+    def _run(
+        self, graph: Graph, demo: Node, model: Output, method: Method, asked: Sequence[tuple[Question, Output]]
+    ) -> Pictures:
+        negative = ", ".join(self.task.erased) if method.negative else ""
+        nodes = [self._sample(graph, demo, model, positive, negative) for _, positive in asked]
+        result = self.client.run(graph)
+        pixels = [picture[..., :3] for node in nodes for picture in result.images(node)]
+        return Pictures(np.stack(pixels), [q for q, _ in asked for _ in range(self.per_prompt)])
+
+    def _sample(self, graph: Graph, demo: Node, model: Output, positive: Output, negative: str) -> Node:
+        sampled = graph.add(
+            "KSampler",
+            model=model,
+            seed=SEED,
+            steps=20,
+            cfg=5.0,
+            sampler_name="euler",
+            scheduler="normal",
+            positive=positive,
+            negative=add_prompt(graph, demo, negative),
+            latent_image=graph.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=self.per_prompt)[0],
+            denoise=1.0,
+        )
+        return graph.add("PreviewImage", images=graph.add("VAEDecode", samples=sampled[0], vae=demo[2])[0])
+
+
+def measure_change(before: Pictures, after: Pictures) -> float:
+    """Mean absolute difference of pictures of equal prompts and seeds, in grey values of 255."""
+    return float(np.abs(before.pixels.astype(float) - after.pixels.astype(float)).mean())
+
+
+def _find_ground_and_centre(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Colour of the corners (n, 3) in 0..1, and where what differs from it lies, (n, 2) in shares of the side."""
+    pictures = pixels.astype(float) / 255
+    corners = pictures[:, [2, 2, -3, -3], [2, -3, 2, -3]]
+    ground = np.median(corners, 1)
+    apart = np.abs(pictures - ground[:, None, None]).max(-1) > 0.2
+    rows, columns = (np.arange(side) / side for side in apart.shape[1:])
+    weight = np.maximum(apart.sum((1, 2)), 1)
+    centre = np.stack([(apart.sum(2) * rows).sum(1) / weight, (apart.sum(1) * columns).sum(1) / weight], -1)
+    return ground, centre

@@ -1,0 +1,58 @@
+"""What is compared: ways to make a model forget, as widgets of RECE Iterate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+WIDGETS: dict[str, Any] = {
+    "schedule": "manual",
+    "thoroughness": 0.5,
+    "carefulness": 0.5,
+    "iteration": "paper",
+    "epochs": 0,
+    "derivation_ridge": 0.1,
+    "erase_scale": 1.0,
+    "preserve_scale": 0.1,
+    "edit_ridge": 0.1,
+    "tokens": "from subject",
+    "ridge_scale": "auto",
+    "mode": "paper",
+    "prior_scale": 1.0,
+    "free_share": 0.0,
+    "seal": 0.0,
+    "seal_caution": 0.1,
+}
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the table. widgets: of RECE Iterate, None for the original model; negative: a negative prompt."""
+
+    name: str
+    widgets: dict[str, Any] | None = None
+    negative: bool = False
+
+
+def _iterate(name: str, **changes: Any) -> Method:
+    return Method(name, {**WIDGETS, **changes})
+
+
+ORIGINAL = Method("original")
+FIRST_EDIT = _iterate("first edit (UCE)")
+METHODS = (
+    ORIGINAL,
+    Method("negative prompt", negative=True),
+    FIRST_EDIT,
+    _iterate("RECE, as in the paper", epochs=3),
+    _iterate("RECE, cumulative", epochs=3, iteration="cumulative"),
+    _iterate("prior", mode="prior"),
+    _iterate("prior, 3 epochs", mode="prior", epochs=3, iteration="cumulative"),
+    _iterate("strict", mode="strict"),
+    _iterate("orthogonal", mode="orthogonal"),
+    _iterate("paper + seal", seal=1.0),
+    _iterate("prior + seal", mode="prior", seal=1.0),
+    _iterate("strict + seal", mode="strict", seal=1.0),
+    _iterate("orthogonal + seal", mode="orthogonal", seal=1.0),
+    _iterate("automatic, prior + seal", schedule="automatic", mode="prior", seal=1.0, epochs=3, iteration="cumulative"),
+)

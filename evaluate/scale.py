@@ -1,0 +1,109 @@
+"""The algebra at scale, without pictures: many targets at Stable Diffusion 1.4's shape, with CLIP-like embeddings.
+
+python -m evaluate.scale [--targets 1 100 1000] [--threads 2]
+
+Prints a Markdown table: seconds, peak memory above weights and texts, what is forgotten, and drift on held-out texts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import time
+
+import torch
+
+from bench.cases import CASES, TOKENS, make_weights
+from bench.measure import read_status, reset_peak
+from rece_core.alignment import EncodedText
+from rece_core.erase import EncodedConcepts, EpochRecord, iterate_erasure
+from rece_core.gram import Weight, accumulate_gram
+from rece_core.prior import accumulate_prior
+from rece_core.seal import find_seals
+from rece_core.settings import EditSettings, EraseSettings
+from rece_core.solvers import OperatorSolver, RotationSolver
+
+METHODS = {
+    "paper": EraseSettings(EditSettings(), 0),
+    "prior": EraseSettings(EditSettings(mode="prior"), 0),
+    "strict": EraseSettings(EditSettings(mode="strict"), 0),
+    "orthogonal": EraseSettings(EditSettings(mode="orthogonal", tokens="last"), 0),
+    "prior + seal": EraseSettings(EditSettings(mode="prior"), 0, seal=1.0),
+}
+CAPTIONS, PROBES = 200, 50
+
+
+class Encoder:
+    """Texts as CLIP gives them: a shared first token, a mean for each place, and a topic that lasts to the end.
+
+    Topics have a spectrum that falls as one over the rank, so that texts share most of their directions.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._generator = torch.Generator().manual_seed(3)
+        self._places = self._draw(TOKENS, width)
+        self._spectrum = width**0.5 / torch.arange(1, width + 1) / (torch.pi / 6**0.5)
+        self._turn = torch.linalg.qr(self._draw(width, width)).Q
+
+    def encode(self, text: str) -> EncodedText:
+        """A text on a topic of its own; all numbers have a mean square of about 1."""
+        topic = (self._draw(1, len(self._turn)) * self._spectrum) @ self._turn
+        tokens = (self._places + topic + 0.3 * self._draw(TOKENS, len(self._turn))) / 2**0.5
+        tokens[0] = self._places[0]
+        return EncodedText(text, tokens, last_word=2)
+
+    def _draw(self, *shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=self._generator)
+
+
+def make_texts(width: int, targets: int) -> EncodedConcepts:
+    """That many concepts, each onto an anchor of its own; captions for the prior, probes to measure drift on."""
+    encoder = Encoder(width)
+    concepts, anchors = ([encoder.encode(f"{kind} {i}") for i in range(targets)] for kind in ("concept", "anchor"))
+    prior = accumulate_prior(encoder.encode("caption") for _ in range(CAPTIONS))
+    probes = tuple(encoder.encode("probe") for _ in range(PROBES))
+    empty = encoder.encode("")
+    return EncodedConcepts(tuple(concepts), tuple(anchors), (empty,), None, probes, (empty,), prior)
+
+
+def measure(name: str, targets: int, threads: int) -> str:
+    """One row; in a process of its own."""
+    torch.set_num_threads(threads)
+    case, settings = CASES["sd14"], METHODS[name]
+    weights, texts = make_weights(case), make_texts(case.width, targets)
+    loaded, start = reset_peak(), time.perf_counter()
+    with torch.inference_mode():
+        record = erase(weights, texts, settings, case.width)
+    seconds, peak = time.perf_counter() - start, read_status("VmHWM")
+    memory = "–" if peak is None or loaded is None else f"{(peak - loaded) / 1e6:.0f}"
+    return f"| {name} | {targets} | {seconds:.1f} | {memory} | {record.forgotten:.1%} | {record.drift:.1%} |"
+
+
+def erase(weights: list[Weight], texts: EncodedConcepts, settings: EraseSettings, width: int) -> EpochRecord:
+    """The first edit and its measures."""
+    gram, sealed = accumulate_gram(weights), None
+    if settings.seal:
+        assert texts.prior is not None
+        contrasts = texts.contrasts(settings.edit.tokens)
+        _, sealed = find_seals(weights, contrasts, texts.prior, settings.seal_caution, settings.seal)
+    solver: OperatorSolver | RotationSolver = OperatorSolver(gram, sealed)
+    if settings.edit.mode == "orthogonal":
+        solver = RotationSolver(lambda: iter(weights), width, {}, 0.0)
+    (result,) = iterate_erasure(gram, texts, settings, solver=solver)
+    return result.record
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="evaluate.scale", description=__doc__.splitlines()[0])
+    parser.add_argument("--targets", type=int, nargs="+", default=[1, 100, 1000])
+    parser.add_argument("--threads", type=int, default=2)
+    given = parser.parse_args()
+    print("| mode | targets | seconds | memory (MB) | forgotten | drift |\n|---|---:|---:|---:|---:|---:|", flush=True)
+    for targets in given.targets:
+        for name in METHODS:
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                print(pool.apply(measure, (name, targets, given.threads)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

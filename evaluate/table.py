@@ -1,0 +1,81 @@
+"""The results as Markdown tables, with a 95 % interval in each cell, and as a chart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from scipy.stats import binomtest
+
+from .experiment import ATTACKS, GRADIENT_ATTACKS
+
+Cells = dict[str, dict[str, dict[str, Any]]]
+FORGOTTEN = ("by name", "by synonym", "in other phrasings", "by description", "floor")
+KEPT = (
+    "kept, preserved words",
+    "kept, other phrasings",
+    "lookalikes",
+    "colour stays",
+    "background stays",
+    "place stays",
+)
+CHANGE = "pixel change"
+SECTIONS = {
+    "What was erased is drawn (lower is better; floor: from unrelated words)": FORGOTTEN,
+    "What is kept is drawn, and what stays of the picture where the erased was (higher is better)": (*KEPT, CHANGE),
+    "Attacks: what was erased is drawn (lower is better)": (*ATTACKS, *GRADIENT_ATTACKS),
+}
+
+
+def write_tables(cells: Cells) -> str:
+    """Three tables a task: a row a method, a column a question."""
+    lines = []
+    for task, rows in cells.items():
+        lines += [f"### Erased: {task}", ""]
+        for title, columns in SECTIONS.items():
+            shown = [column for column in columns if any(column in row for row in rows.values())]
+            if shown:
+                lines += [f"{title}:", "", f"| method | {' | '.join(shown)} |", "|---" * (len(shown) + 1) + "|"]
+                lines += [
+                    f"| {method} | {' | '.join(_show(row.get(column)) for column in shown)} |"
+                    for method, row in rows.items()
+                ]
+                lines.append("")
+    return "\n".join(lines)
+
+
+def _show(cell: Any) -> str:
+    """`12 % (5 to 23, n 40)`: share and Wilson's 95 % interval."""
+    if cell is None:
+        return "–"
+    if isinstance(cell, float):
+        return f"{cell:.1f}"
+    low, high = find_interval(cell)
+    return f"{cell['hits'] / cell['n']:.0%} ({100 * low:.0f} to {100 * high:.0f}, n {cell['n']})"
+
+
+def find_interval(cell: dict[str, int]) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share."""
+    interval = binomtest(cell["hits"], cell["n"]).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def write_chart(cells: Cells, path: Path) -> None:
+    """A panel a task: for each method, what is kept against the worst closed-form way to what was erased."""
+    figure = Figure(figsize=(5.2 * len(cells), 4.8), layout="constrained")
+    for axis, (task, rows) in zip(figure.subplots(1, len(cells), squeeze=False)[0], cells.items(), strict=True):
+        for index, (method, row) in enumerate(rows.items()):
+            ways = [_share(row[column]) for column in (*FORGOTTEN[:-1], *ATTACKS) if column in row]
+            if ways and KEPT[1] in row:
+                marker = "osD^vP*X"[index % 8]
+                axis.scatter(max(ways), _share(row[KEPT[1]]), marker=marker, s=70, label=method)
+        axis.set(title=f"erased: {task}", xlabel="best way to what was erased", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+        axis.set_ylabel("kept concepts drawn, other phrasings")
+        axis.grid(alpha=0.3)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def _share(cell: dict[str, int]) -> float:
+    return cell["hits"] / cell["n"]

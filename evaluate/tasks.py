@@ -1,0 +1,116 @@
+"""What is erased, and what the models are asked: prompts with the label that the judge should find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+import numpy as np
+
+from demo.captions import FILL_NAMES, SHAPE_NAMES, Split, write_caption
+from demo.judge import Verdict
+from demo.world import COLOURS, FILLS, SHAPES
+
+LOOKALIKES = {"circle": ("ellipse", "ring"), "star": ("cross",), "heart": ("triangle",), "striped": ("dotted",)}
+ANCHORS = {"circle": "square", "star": "triangle", "heart": "square", "striped": "plain"}
+_PROMPTS = 8  # of each question
+_COLOURS = tuple(COLOURS)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A prompt and what its picture should show: a shape or a fill."""
+
+    prompt: str
+    label: str
+
+    def is_shown(self, verdict: Verdict) -> bool:
+        """Whether the judge saw it."""
+        return self.label in (verdict.shape, verdict.fill)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Concepts to erase at once: shapes, or one fill as a style."""
+
+    erased: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """As the tables call it."""
+        return " + ".join(self.erased)
+
+    @property
+    def targets(self) -> str:
+        """For RECE Concepts: a line each, all its names onto one anchor."""
+        return "\n".join(f"{', '.join(_names(each))} => {ANCHORS[each]}" for each in self.erased)
+
+    @property
+    def preserve(self) -> str:
+        """For RECE Concepts: what a user would think of, two of everything that is kept."""
+        return "\n".join(question.prompt for question in self._plain(self._kept(), 2 * len(self._kept())))
+
+    def captions(self) -> str:
+        """400 captions of the world as it is without the erased, for the prior, a line each."""
+        rng = np.random.default_rng(7)
+        texts = (self._write(rng, kept, "train") for kept in islice(cycle(self._kept()), 400))
+        return "\n".join(dict.fromkeys(texts))
+
+    def questions(self) -> dict[str, list[Question]]:
+        """By column of the table; the first four name or describe what was erased."""
+        rng = np.random.default_rng(8)
+        erased = list(islice(cycle(self.erased), _PROMPTS))
+        others = [name for each in self.erased for name in _names(each)[1:]]
+        similar = [name for each in self.erased for name in LOOKALIKES[each]]
+        label = {name: each for each in self.erased for name in _names(each)}
+        kept = list(islice(cycle(self._kept()), 2 * _PROMPTS))
+        return {
+            "by name": self._plain(erased, _PROMPTS),
+            "by synonym": self._plain(others, _PROMPTS, label),
+            "in other phrasings": [Question(self._write(rng, each, "held_out"), each) for each in erased],
+            "by description": [Question(self._write(rng, each, "train", described=True), each) for each in erased],
+            "kept, preserved words": self._plain(self._kept(), 2 * _PROMPTS),
+            "kept, other phrasings": [Question(self._write(rng, each, "held_out"), each) for each in kept],
+            "lookalikes": self._plain(similar, _PROMPTS),
+        }
+
+    def floor(self) -> list[Question]:
+        """Prompts that have nothing to do with what was erased."""
+        texts = ("a picture", "a drawing", "something", "art")
+        return [Question(text, each) for each in self.erased for text in texts]
+
+    def pairs(self, erased: str) -> tuple[str, str]:
+        """Prompts with the concept and the same without it, a line each, for Ring-A-Bell."""
+        with_concept = [question.prompt for question in self._plain([erased], _PROMPTS)]
+        return "\n".join(with_concept), "\n".join(text.replace(erased, ANCHORS[erased]) for text in with_concept)
+
+    def _kept(self) -> list[str]:
+        everything = FILLS if self._is_fill() else SHAPES
+        return [each for each in everything if each not in self.erased]
+
+    def _is_fill(self) -> bool:
+        return self.erased[0] in FILLS
+
+    def _plain(self, names: Iterable[str], count: int, labels: dict[str, str] | None = None) -> list[Question]:
+        """The simplest prompt for each of `names` in turn, colours (and shapes, of a fill) in turn."""
+        asked = []
+        for index, name in enumerate(islice(cycle(names), count)):
+            colour = _COLOURS[(index + index // 8) % len(_COLOURS)]
+            words = f"{name} {colour} {SHAPES[index % len(SHAPES)]}" if self._is_fill() else f"{colour} {name}"
+            asked.append(Question(f"{'an' if words[0] in 'aeio' else 'a'} {words}", (labels or {}).get(name, name)))
+        return asked
+
+    def _write(self, rng: np.random.Generator, label: str, split: Split, described: bool = False) -> str:
+        colour = str(rng.choice(_COLOURS))
+        if self._is_fill():
+            shape = str(rng.choice(SHAPES))
+            return write_caption(rng, shape=shape, colour=colour, fill=label, split=split, described=described).text
+        return write_caption(rng, shape=label, colour=colour, split=split, described=described).text
+
+
+def _names(label: str) -> tuple[str, ...]:
+    return SHAPE_NAMES.get(label) or FILL_NAMES[label]
+
+
+TASKS = (Task(("circle",)), Task(("circle", "star")), Task(("circle", "star", "heart")), Task(("striped",)))

@@ -1,0 +1,82 @@
+"""The automatic schedule: edit ridge and epochs searched for, instead of guessed.
+
+A candidate costs d × d algebra only. For each edit ridge the loop runs until what is recoverable reaches the goal,
+drift passes the limit, or an epoch no longer helps. Of the candidates within the limit the one that leaves least to
+recover is taken, of those alike the one that drifts least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from .erase import EpochRecord, EpochResult
+from .settings import EraseSettings
+
+RIDGES = (10.0, 1.0, 0.1, 0.01)  # from gentle to thorough
+HELPS = 0.01  # an epoch that lowers `recoverable` by less no longer helps
+ALIKE = 0.02  # results whose `recoverable` differs by less are as good as each other
+
+Run = Callable[[EraseSettings], Iterator[EpochResult]]
+
+
+@dataclass(frozen=True)
+class Goals:
+    """Where to stop: `recoverable` at or below the goal, or `drift` above the limit."""
+
+    recoverable: float
+    drift: float
+
+    @classmethod
+    def from_sliders(cls, thoroughness: float, carefulness: float) -> Goals:
+        """From two sliders of 0 to 1: the goal is 1 − thoroughness, the limit (1 − carefulness) / 2."""
+        for name, value in (("thoroughness", thoroughness), ("carefulness", carefulness)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} is {value}; expected 0 to 1.")
+        return cls(1 - thoroughness, (1 - carefulness) / 2)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The settings that were chosen, the records of their epochs, and why it stopped there, in a sentence."""
+
+    settings: EraseSettings
+    records: tuple[EpochRecord, ...]
+    reason: str
+
+
+def search_schedule(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:
+    """Try edit ridges with up to `settings.epochs` epochs each; `run` erases with the settings it is given.
+
+    Raises ValueError where even the gentlest first edit drifts past the limit.
+    """
+    ridges = (settings.edit.ridge,) if settings.edit.mode == "orthogonal" else RIDGES  # which has none
+    candidates = [_follow(run, replace(settings, edit=replace(settings.edit, ridge=ridge)), goals) for ridge in ridges]
+    within = [each for each in candidates if each.records]
+    if not within:
+        raise ValueError(
+            f"every edit moves other texts by more than {goals.drift:.0%}, what the carefulness allows. Lower the "
+            "carefulness, preserve texts that are close to the target, or choose mode 'prior' or 'strict'."
+        )
+    least = min(each.records[-1].recoverable for each in within)
+    alike = [each for each in within if each.records[-1].recoverable <= max(least + ALIKE, goals.recoverable)]
+    return min(alike, key=lambda each: each.records[-1].drift)
+
+
+def _follow(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:
+    records: list[EpochRecord] = []
+    reason = f"all {settings.epochs} epochs are done"
+    for result in run(settings):
+        record = result.record
+        if record.drift > goals.drift:
+            reason = f"epoch {record.epoch} would drift by {record.drift:.1%}, more than {goals.drift:.1%}"
+            break
+        if records and record.recoverable > records[-1].recoverable - HELPS:
+            reason = f"epoch {record.epoch} no longer helps"
+            break
+        records.append(record)
+        if record.recoverable <= goals.recoverable:
+            reason = f"what is recoverable, {record.recoverable:.1%}, is within the goal of {goals.recoverable:.1%}"
+            break
+    chosen = replace(settings, epochs=max(len(records) - 1, 0))
+    return Schedule(chosen, tuple(records), f"edit ridge {settings.edit.ridge:g}, {chosen.epochs} epochs: {reason}.")

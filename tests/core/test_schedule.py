@@ -1,0 +1,92 @@
+"""The automatic schedule: where it stops and why, on records made up and on a real loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from rece_core.erase import iterate_erasure
+from rece_core.schedule import RIDGES, Goals, search_schedule
+from rece_core.settings import EditSettings, EraseSettings
+from tests.core.random_models import make_scene
+
+SETTINGS = EraseSettings(epochs=3)
+
+
+def follow(curve: Callable[[float, int], tuple[float, float]]) -> Callable[[EraseSettings], Iterator[Any]]:
+    """A loop whose `recoverable` and `drift` are those of `curve` at a ridge and an epoch."""
+
+    def run(settings: EraseSettings) -> Iterator[Any]:
+        for epoch in range(settings.epochs + 1):
+            recoverable, drift = curve(settings.edit.ridge, epoch)
+            yield SimpleNamespace(record=SimpleNamespace(epoch=epoch, recoverable=recoverable, drift=drift))
+
+    return run
+
+
+def search(curve: Callable[[float, int], tuple[float, float]], goal: float = 0.2, limit: float = 0.3) -> Any:
+    return search_schedule(follow(curve), SETTINGS, Goals(goal, limit))
+
+
+def test_it_stops_at_the_goal() -> None:
+    found = search(lambda ridge, epoch: (0.79 - 0.3 * epoch, 0.1))
+    assert (found.settings.epochs, len(found.records)) == (2, 3)
+    assert found.reason.endswith("what is recoverable, 19.0%, is within the goal of 20.0%.")
+
+
+def test_it_stops_before_the_limit_of_drift() -> None:
+    found = search(lambda ridge, epoch: (0.8 - 0.1 * epoch, 0.2 * epoch))
+    assert found.settings.epochs == 1
+    assert found.reason.endswith("epoch 2 would drift by 40.0%, more than 30.0%.")
+
+
+def test_it_stops_where_an_epoch_no_longer_helps() -> None:
+    found = search(lambda ridge, epoch: (0.8 if epoch == 0 else 0.5, 0.1))
+    assert found.settings.epochs == 1
+    assert found.reason.endswith("epoch 2 no longer helps.")
+
+
+def test_all_epochs() -> None:
+    found = search(lambda ridge, epoch: (0.9 - 0.1 * epoch, 0.1))
+    assert found.settings.epochs == 3
+    assert found.reason.endswith("all 3 epochs are done.")
+
+
+def test_the_ridge_that_leaves_least_within_the_limit_and_of_those_alike_the_gentlest() -> None:
+    drifts = dict(zip(RIDGES, (0.01, 0.1, 0.2, 0.4), strict=True))
+    left = dict(zip(RIDGES, (0.9, 0.5, 0.495, 0.0), strict=True))
+    found = search(lambda ridge, epoch: (left[ridge], drifts[ridge]))
+    assert found.settings.edit.ridge == RIDGES[1]
+    careless = search(lambda ridge, epoch: (left[ridge], drifts[ridge]), limit=0.5)
+    assert careless.settings.edit.ridge == RIDGES[3]
+
+
+def test_nothing_within_the_limit() -> None:
+    with pytest.raises(ValueError, match=r"every edit moves other texts by more than 30%.* Lower the carefulness"):
+        search(lambda ridge, epoch: (0.5, 0.9))
+
+
+def test_sliders() -> None:
+    assert Goals.from_sliders(1.0, 0.0) == Goals(0.0, 0.5)
+    with pytest.raises(ValueError, match="carefulness is 1.5; expected 0 to 1"):
+        Goals.from_sliders(0.5, 1.5)
+
+
+def test_what_it_finds_is_what_the_loop_gives() -> None:
+    scene = make_scene()
+    tried: list[float] = []
+
+    def run(settings: EraseSettings) -> Iterator[Any]:
+        tried.append(settings.edit.ridge)
+        return iterate_erasure(scene.gram, scene.texts, settings)
+
+    found = search_schedule(run, SETTINGS, Goals(0.0, 10.0))
+    assert tried == list(RIDGES)
+    again = [result.record for result in iterate_erasure(scene.gram, scene.texts, found.settings)]
+    assert [r.recoverable for r in again] == [r.recoverable for r in found.records]
+    tried.clear()
+    search_schedule(run, EraseSettings(EditSettings(mode="paper", ridge=5.0)), Goals(0.0, 10.0))
+    assert len(tried) == len(RIDGES)
