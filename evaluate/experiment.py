@@ -139,7 +139,14 @@ class Experiment:
             phrasings="by kind",
             captions=self._captions,
         )
-        return graph.add("ReceIterate", model=demo[0], clip=demo[1], concepts=concepts[0], **method.widgets)[0]
+        return graph.add(
+            "ReceIterate",
+            model=demo[0],
+            clip=demo[1],
+            concepts=concepts[0],
+            probes=self.task.probes(),
+            **method.widgets,
+        )[0]
 
     def _run(
         self, graph: Graph, demo: Node, model: Output, method: Method, asked: Sequence[tuple[Question, Output]]

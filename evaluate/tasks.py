@@ -57,6 +57,11 @@ class Task:
         texts = (self._write(rng, kept, "train") for kept in islice(cycle(self._kept()), 400))
         return "\n".join(dict.fromkeys(texts))
 
+    def probes(self) -> str:
+        """Texts to measure drift on, none of them asked or preserved, a line each."""
+        rng = np.random.default_rng(9)
+        return "\n".join(self._write(rng, kept, "train") for kept in islice(cycle(self._kept()), 3 * _PROMPTS))
+
     def questions(self) -> dict[str, list[Question]]:
         """By column of the table; the first four name or describe what was erased."""
         rng = np.random.default_rng(8)

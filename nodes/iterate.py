@@ -67,9 +67,9 @@ class ReceIterate(io.ComfyNode):
                     default=3,
                     min=0,
                     max=50,
-                    tooltip="How often to derive and edit after the first edit (schedule 'manual'), or at most ('automatic'). "
-                    "More: less of the concept can be brought back, and more of everything else moves. 0: the first "
-                    "edit only.",
+                    tooltip="How often to derive and edit after the first edit (schedule 'manual'), or at most "
+                    "('automatic'). More: less of the concept can be brought back, and more of everything else moves. "
+                    "0: the first edit only.",
                 ),
                 derivation_ridge_input(),
                 *edit_inputs(),

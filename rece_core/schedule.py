@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from .erase import EpochRecord, EpochResult
 from .settings import EraseSettings
 
-RIDGES = (10.0, 1.0, 0.1, 0.01)  # from gentle to thorough
+RIDGES = (100.0, 10.0, 1.0, 0.1, 0.01)  # from gentle to thorough
 HELPS = 0.01  # an epoch that lowers `recoverable` by less no longer helps
 ALIKE = 0.02  # results whose `recoverable` differs by less are as good as each other
 
@@ -48,16 +48,13 @@ class Schedule:
 def search_schedule(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:
     """Try edit ridges with up to `settings.epochs` epochs each; `run` erases with the settings it is given.
 
-    Raises ValueError where even the gentlest first edit drifts past the limit.
+    Where even first edits drift past the limit, the one that drifts least is taken, and the reason says so.
     """
     ridges = (settings.edit.ridge,) if settings.edit.mode == "orthogonal" else RIDGES  # which has none
     candidates = [_follow(run, replace(settings, edit=replace(settings.edit, ridge=ridge)), goals) for ridge in ridges]
-    within = [each for each in candidates if each.records]
+    within = [each for each in candidates if each.records[-1].drift <= goals.drift]
     if not within:
-        raise ValueError(
-            f"every edit moves other texts by more than {goals.drift:.0%}, what the carefulness allows. Lower the "
-            "carefulness, preserve texts that are close to the target, or choose mode 'prior' or 'strict'."
-        )
+        return min(candidates, key=lambda each: each.records[-1].drift)
     least = min(each.records[-1].recoverable for each in within)
     alike = [each for each in within if each.records[-1].recoverable <= max(least + ALIKE, goals.recoverable)]
     return min(alike, key=lambda each: each.records[-1].drift)
@@ -68,15 +65,21 @@ def _follow(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:
     reason = f"all {settings.epochs} epochs are done"
     for result in run(settings):
         record = result.record
-        if record.drift > goals.drift:
+        if records and record.drift > goals.drift:
             reason = f"epoch {record.epoch} would drift by {record.drift:.1%}, more than {goals.drift:.1%}"
             break
         if records and record.recoverable > records[-1].recoverable - HELPS:
             reason = f"epoch {record.epoch} no longer helps"
             break
         records.append(record)
+        if record.drift > goals.drift:
+            reason = (
+                f"even the first edit drifts by {record.drift:.1%}, more than {goals.drift:.1%}; preserve texts that "
+                "are close to the target, or choose mode 'prior' or 'strict'"
+            )
+            break
         if record.recoverable <= goals.recoverable:
             reason = f"what is recoverable, {record.recoverable:.1%}, is within the goal of {goals.recoverable:.1%}"
             break
-    chosen = replace(settings, epochs=max(len(records) - 1, 0))
+    chosen = replace(settings, epochs=len(records) - 1)
     return Schedule(chosen, tuple(records), f"edit ridge {settings.edit.ridge:g}, {chosen.epochs} epochs: {reason}.")
