@@ -11,9 +11,10 @@ from rece_core.erase import EpochRecord
 from rece_core.erasure import Erasure
 from rece_core.evidence import describe_evidence, gather_evidence
 from rece_core.fingerprint import fingerprint
-from rece_core.gram import PairGram
+from rece_core.gram import accumulate_pair_grams
 from rece_core.measures import measure_drift
 from rece_core.operator import Operator
+from rece_core.seal import Seal
 from rece_core.settings import EraseSettings
 from tests.core.random_models import make_operator, make_scene, make_text, randn
 
@@ -52,8 +53,22 @@ def test_an_erasure_of_nothing_changes_nothing() -> None:
     erasure = replace(make_erasure(), operator=Operator.identity(24))
     evidence = gather_evidence(erasure, scene.weights, scene.texts.probes)
     assert {each.change for each in evidence.changes} == {0.0}
-    pair = PairGram.from_operator(scene.gram.total, erasure.operator)
-    assert evidence.drifts[0][1] == measure_drift(pair, scene.texts.probes[0].tokens) == 0
+    assert evidence.drifts[0][1] == 0
+
+
+def test_seals_and_rotations_count() -> None:
+    scene = make_scene()
+    plain = gather_evidence(make_erasure(), scene.weights, scene.texts.probes)
+    height = len(scene.weights[1].matrix)
+    seal = Seal(randn(1, height, 1), randn(2, height, 1), randn(3, 1))
+    erasure = replace(make_erasure(), settings=EraseSettings(seal=1.0), seals={scene.weights[1].name: seal})
+    sealed = gather_evidence(erasure, scene.weights, scene.texts.probes)
+    changed = [new.change != old.change for new, old in zip(sealed.changes, plain.changes, strict=True)]
+    assert changed == [False, True, False, False]
+    assert sealed.drifts[0][1] > plain.drifts[0][1]
+    pairs = [(weight, weight.matrix + erasure.change_of(weight)) for weight in scene.weights]
+    pair, _ = accumulate_pair_grams(pairs)
+    assert sealed.drifts[0][1] == pytest.approx(measure_drift(pair, scene.texts.probes[0].tokens))
 
 
 def test_the_text_has_every_text_and_every_weight() -> None:
