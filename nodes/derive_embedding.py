@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import replace
 
 from comfy_api.latest import io
-from torch import Tensor
 
-from ..rece_core.alignment import align
-from ..rece_core.derive import Derivation, scaled_derivation_ridge
-from ..rece_core.gram import Weight, accumulate_pair_grams
-from ..rece_core.measures import measure_forgotten, measure_norm_ratio, measure_recoverable
-from ..rece_core.settings import choose_ridge_scale
-from .host import Progress, encode_prompt, list_text_entries, read_weights, show_on_node
+from .attack_model import Inquiry, describe_attack, make_conditioning
+from .host import show_on_node
 from .types import CATEGORY, derivation_ridge_input, ridge_scale_input
 
 
@@ -67,38 +61,9 @@ class ReceDeriveEmbedding(io.ComfyNode):
 
     @classmethod
     def execute(cls, model, edited_model, clip, target, anchor, derivation_ridge, ridge_scale) -> io.NodeOutput:
-        if not target.strip():
-            raise ValueError("the target is empty; expected the prompt to bring back, such as 'a photo of snoopy'.")
-        progress = Progress(2 * len(list_text_entries(model)))
-        prompt, goal = encode_prompt(clip, target), encode_prompt(clip, anchor).encoded
-        concept = prompt.encoded
-        if ridge_scale == "auto":
-            ridge_scale = choose_ridge_scale(concept.tokens)
-        pair, values = accumulate_pair_grams(_pair_weights(model, edited_model, progress))
-        ridge = scaled_derivation_ridge(derivation_ridge, pair.original, ridge_scale)
-        derivation = Derivation(pair, ridge)
-        tokens = derivation.derive(concept.tokens)
-
-        sources, goals = (rows.to(tokens) for rows in align(concept, goal, "from subject"))
-        returned = derivation.derive(sources)
-        recoverable = measure_recoverable(values, sources, goals, returned)
-        norm_ratio = measure_norm_ratio(sources, returned)
-        text = (
-            f"{target!r}: forgotten {measure_forgotten(pair, sources, goals):.1%}, recoverable {recoverable:.1%} "
-            f"at {norm_ratio:.2f} x the usual norm"
-        )
-        extras = {} if prompt.pooled is None else {"pooled_output": prompt.pooled}
-        conditioning = [[tokens.float().cpu()[None], extras]]
-        return io.NodeOutput(conditioning, text, recoverable, norm_ratio, ui=show_on_node(text))
-
-
-def _pair_weights(model: Any, edited: Any, on_step: Callable[[str], None]) -> Iterator[tuple[Weight, Tensor]]:
-    """Both models' text entries side by side; ValueError where they are not of one family."""
-    names, edited_names = ([entry.name for entry in list_text_entries(each)] for each in (model, edited))
-    if names != edited_names:
-        raise ValueError(
-            f"the two models differ in structure: {len(names)} weights read the text in the original, "
-            f"{len(edited_names)} in the edited one. Connect an original and an edited model of the same family."
-        )
-    both = zip(read_weights(model, on_step), read_weights(edited, on_step), strict=True)
-    return ((weight, counterpart.matrix) for weight, counterpart in both)
+        inquiry = Inquiry(model, edited_model, clip, target, anchor)
+        tokens = inquiry.derive(derivation_ridge, ridge_scale)
+        measures = inquiry.measure(replace(inquiry.target, tokens=tokens))
+        text = describe_attack(repr(target), measures)
+        conditioning = make_conditioning(tokens, inquiry.prompt.pooled)
+        return io.NodeOutput(conditioning, text, measures.recoverable, measures.norm_ratio, ui=show_on_node(text))
