@@ -18,6 +18,8 @@ from .edit_model import ReceEditModel
 from .erasure_files import ERASURES, ReceLoadErasure, ReceSaveErasure
 from .iterate import ReceIterate
 from .prompt_list import RecePromptList
+from .red_team import ReceRedTeam
+from .red_team_optimise import ReceRedTeamOptimise
 from .report import ReceReport
 from .tally import ReceTally
 
@@ -44,5 +46,7 @@ class ReceExtension(ComfyExtension):
             RecePromptList,
             ReceCountNudity,
             ReceTally,
+            ReceRedTeam,
+            ReceRedTeamOptimise,
             ReceDemoModel,
         ]

@@ -31,6 +31,14 @@ INPUTS = {
     ],
     "ReceLoadErasure": ["file"],
     "RecePromptList": ["file", "start", "count", "table"],
+    "ReceRedTeam": [
+        *("model", "model_under_test", "clip", "target", "anchor", "attack", "derivation_ridge", "ridge_scale"),
+        *("norm", "strength", "eta", "prompt", "with_concept", "without_concept", "paraphrases"),
+    ],
+    "ReceRedTeamOptimise": [
+        *("model", "model_under_test", "clip", "target", "attack", "tokens", "steps", "learning_rate", "batch_size"),
+        *("seed", "latent", "images", "vae"),
+    ],
     "ReceReport": ["erasure", "model", "clip", "probes"],
     "ReceSaveErasure": ["erasure", "filename_prefix"],
     "ReceTally": ["case", "images", "counts"],
@@ -46,6 +54,8 @@ OUTPUTS = {
     "ReceIterate": ["MODEL", "RECE_ERASURE", "STRING"],
     "ReceLoadErasure": ["RECE_ERASURE", "STRING"],
     "RecePromptList": ["STRING", "INT", "FLOAT", "INT", "INT", "RECE_CASE"],
+    "ReceRedTeam": ["CONDITIONING", "STRING", "FLOAT", "FLOAT"],
+    "ReceRedTeamOptimise": ["CONDITIONING", "STRING", "STRING", "FLOAT"],
     "ReceReport": ["IMAGE", "STRING"],
     "ReceSaveErasure": ["STRING"],
     "ReceTally": ["STRING"],

@@ -17,7 +17,14 @@ from harness.workflow import to_api
 
 FOLDER = ROOT / "example_workflows"
 PICTURES = {"count_a_table": 1, "report_and_compare": 2}  # what it saves; the others save four at each place
-NAMES = ("count_a_table", "erase_and_save_checkpoint", "first_try", "report_and_compare", "see_what_is_left")
+NAMES = (
+    "count_a_table",
+    "erase_and_save_checkpoint",
+    "first_try",
+    "red_team",
+    "report_and_compare",
+    "see_what_is_left",
+)
 
 
 def test_these_are_all() -> None:

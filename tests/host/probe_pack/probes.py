@@ -8,8 +8,11 @@ from typing import Any
 import comfy.lora
 import comfy.model_management
 import comfy.model_patcher
+import comfy.sd
 import comfy.supported_models
+import comfy.supported_models_base
 import torch
+from comfy import sd1_clip
 from comfy_api.latest import io, ui
 
 CATEGORY = "tests"
@@ -74,4 +77,59 @@ class ProbeModelWithoutCrossAttention(io.ComfyNode):
         return io.NodeOutput(comfy.model_patcher.ModelPatcher(model, device, torch.device("cpu")))
 
 
-PROBES = (ProbeApplyOperator, ProbeHashModel, ProbeModelWithoutCrossAttention)
+class ProbeModelWithPooledText(io.ComfyNode):
+    """A tiny SDXL with random weights, for text embeddings of width 128."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(node_id="ProbeModelWithPooledText", category=CATEGORY, inputs=[], outputs=[io.Model.Output()])
+
+    @classmethod
+    def execute(cls) -> io.NodeOutput:
+        blocks = {"model_channels": 32, "num_res_blocks": [1, 1], "channel_mult": [1, 2], "num_head_channels": 16}
+        depths = {"transformer_depth": [0, 1], "transformer_depth_output": [0, 0, 1, 1], "transformer_depth_middle": 1}
+        text = {"context_dim": 128, "adm_in_channels": 16, "num_classes": "sequential"}
+        sizes = {"image_size": 32, "in_channels": 4, "out_channels": 4}
+        config = comfy.supported_models.SDXL(
+            {**blocks, **depths, **text, **sizes, "use_spatial_transformer": True, "legacy": False}
+        )
+        config.set_inference_dtype(torch.float32, None)
+        device = comfy.model_management.get_torch_device()
+        return io.NodeOutput(comfy.model_patcher.ModelPatcher(config.get_model({}), device, torch.device("cpu")))
+
+
+class ProbeNarrowClip(io.ComfyNode):
+    """A text encoder with random weights and embeddings of width 64."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(node_id="ProbeNarrowClip", category=CATEGORY, inputs=[], outputs=[io.Clip.Output()])
+
+    @classmethod
+    def execute(cls) -> io.NodeOutput:
+        target = comfy.supported_models_base.ClipTarget(sd1_clip.SD1Tokenizer, _NarrowClip)
+        clip = comfy.sd.CLIP(target)
+        for parameter in clip.cond_stage_model.parameters():
+            parameter.normal_()
+        return io.NodeOutput(clip)
+
+
+class _NarrowTextModel(sd1_clip.SDClipModel):
+    def __init__(self, device: Any = "cpu", dtype: Any = None, model_options: Any = None) -> None:
+        heads = {"num_attention_heads": 2, "num_hidden_layers": 1, "hidden_size": 64, "intermediate_size": 64}
+        rest = {"hidden_act": "gelu", "max_position_embeddings": 77, "eos_token_id": 49407}
+        super().__init__(device=device, dtype=dtype, textmodel_json_config={**heads, **rest})
+
+
+class _NarrowClip(sd1_clip.SD1ClipModel):
+    def __init__(self, device: Any = "cpu", dtype: Any = None, model_options: Any = None) -> None:
+        super().__init__(device=device, dtype=dtype, model_options=model_options or {}, clip_model=_NarrowTextModel)
+
+
+PROBES = (
+    ProbeApplyOperator,
+    ProbeHashModel,
+    ProbeModelWithoutCrossAttention,
+    ProbeModelWithPooledText,
+    ProbeNarrowClip,
+)

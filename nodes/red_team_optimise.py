@@ -1,0 +1,221 @@
+"""RECE Red Team Optimise: attacks by gradient on a model that was made to forget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..rece_core.inversion import Encode, InversionSettings, InversionStep, Vocabulary, invert
+from ..rece_core.measures import measure_norm_ratio
+from .attack_model import attacked_inputs, encode_target, make_conditioning
+from .host import Prompt, encode_prompt, show_on_node
+from .host_gradients import (
+    DRAWING_STEPS,
+    Denoiser,
+    Frame,
+    FreeTokens,
+    PreviewedProgress,
+    check_denoiser,
+    draw_pictures,
+    encode_pictures,
+    gradients_allowed,
+    is_empty,
+    list_words,
+    make_room,
+)
+from .types import CATEGORY
+
+INVERSION, WORDS, EMBEDDING = "concept inversion", "discrete tokens", "free embedding"
+PREVIEW_EVERY = 10  # steps
+
+
+class ReceRedTeamOptimise(io.ComfyNode):
+    """Needs pictures of the target, or the original model to draw them."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReceRedTeamOptimise",
+            display_name="RECE Red Team Optimise",
+            category=CATEGORY,
+            description="Attacks a model that was made to forget, by gradient: looks for tokens with which it knows "
+            "pictures of the target again. The strongest attacks, and the slowest.",
+            inputs=[*attacked_inputs(), *_search_inputs(), *_picture_inputs()],
+            outputs=[
+                io.Conditioning.Output(
+                    display_name="conditioning",
+                    tooltip="The attack: connect it to a KSampler as positive, with the model under test.",
+                ),
+                io.String.Output(
+                    display_name="prompt",
+                    tooltip="What 'discrete tokens' found, as a prompt that anybody could type. Empty for the other "
+                    "attacks, whose tokens are no words.",
+                ),
+                io.String.Output(display_name="measures", tooltip="The measures as text."),
+                io.Float.Output(
+                    display_name="loss",
+                    tooltip="How badly the model under test removes noise from the pictures with the attack. Lower: it "
+                    "knows them better. For the same pictures and seed the noise is the same, so attacks compare.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model,
+        model_under_test,
+        clip,
+        target,
+        attack,
+        tokens,
+        steps,
+        learning_rate,
+        batch_size,
+        seed,
+        latent=None,
+        images=None,
+        vae=None,
+    ) -> io.NodeOutput:
+        settings = InversionSettings(steps, learning_rate, batch_size, seed)
+        check_denoiser(model_under_test)
+        prompt = encode_target(clip, target, model_under_test)
+        frame = make_room(clip, target, 0 if attack == EMBEDDING else tokens)
+        words = list_words(clip) if attack == WORDS else {}
+        drawing = DRAWING_STEPS if images is None and is_empty(latent) else 0
+        progress = PreviewedProgress(drawing + steps + 1, model_under_test)
+        latents = _find_latents(model, clip, prompt, latent, images, vae, seed, progress)
+        with gradients_allowed():
+            denoiser = Denoiser(model_under_test)
+            search = _begin(attack, clip, frame, prompt, tokens, words)
+            latents = latents.to(denoiser.device, copy=True)
+            states = invert(search.start, search.encode, denoiser, latents, denoiser.sigmas, settings, search.project)
+            first, last = _follow(states, steps, progress)
+            embedding = search.encode(last.tokens)[0]
+        found = f"{search.vocabulary.spell(last.tokens)} {target}" if search.vocabulary else ""
+        ratio = measure_norm_ratio(prompt.encoded.tokens, embedding)
+        text = (
+            f"{target!r} by {found or attack!r}: loss {last.loss:.4f}, {first.loss:.4f} at the start, "
+            f"at {ratio:.2f} x the usual norm"
+        )
+        return io.NodeOutput(make_conditioning(embedding, None), found, text, last.loss, ui=show_on_node(text))
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What is optimised: tokens to start from, how they become a text embedding, the words they are kept to."""
+
+    start: Tensor
+    encode: Encode
+    vocabulary: Vocabulary | None = None
+
+    @property
+    def project(self) -> Any:
+        return self.vocabulary and self.vocabulary.project
+
+
+def _begin(attack: str, clip: Any, frame: Frame, prompt: Prompt, count: int, words: dict[str, int]) -> _Search:
+    if attack == EMBEDDING:
+        return _Search(prompt.encoded.tokens.clone(), lambda tokens: tokens[None])
+    free = FreeTokens(clip, frame)
+    vocabulary = Vocabulary(list(words), free.table[list(words.values())]) if attack == WORDS else None
+    return _Search(free.start(count), free, vocabulary)
+
+
+def _follow(
+    states: Iterator[InversionStep], steps: int, progress: PreviewedProgress
+) -> tuple[InversionStep, InversionStep]:
+    """The first and the last of `states`, with progress told at each."""
+    first = last = next(states)
+    for last in chain([first], states):
+        progress(f"step {last.step} of {steps}: loss {last.loss:.4f}")
+        if last.step % PREVIEW_EVERY == 0:
+            progress.show(last.denoised)
+    return first, last
+
+
+def _find_latents(
+    model: Any, clip: Any, prompt: Prompt, latent: Any, images: Any, vae: Any, seed: int, progress: PreviewedProgress
+) -> Tensor:
+    if images is not None:
+        if vae is None:
+            raise ValueError("images are connected, but no VAE to encode them. Connect the VAE of the model.")
+        return encode_pictures(vae, images, model)
+    if latent is None:
+        raise ValueError(
+            "no pictures of the target are connected. Connect images and a VAE, or an empty latent of the size and "
+            "number that the original model shall draw."
+        )
+    positive, negative = (
+        make_conditioning(each.encoded.tokens, each.pooled) for each in (prompt, encode_prompt(clip, ""))
+    )
+    return draw_pictures(model, positive, negative, latent, seed, progress)
+
+
+def _search_inputs() -> list[io.Input]:
+    return [
+        io.Combo.Input(
+            "attack",
+            options=[INVERSION, WORDS, EMBEDDING],
+            default=INVERSION,
+            tooltip="'concept inversion': free tokens before the target, anything the text encoder can read. 'discrete "
+            "tokens': words before the target, which gives a prompt to read. 'free embedding': past the text encoder, "
+            "every number that the model reads; the strongest.",
+        ),
+        io.Int.Input(
+            "tokens",
+            default=4,
+            min=1,
+            max=74,
+            tooltip="How many tokens are put before the target. More: stronger, and further from the target's words. "
+            "Has no effect on 'free embedding'.",
+        ),
+        io.Int.Input("steps", default=200, min=1, max=10000, tooltip="Optimisation steps. More: stronger and slower."),
+        io.Float.Input(
+            "learning_rate",
+            default=0.1,
+            min=0.0001,
+            max=10.0,
+            step=0.0001,
+            round=0.0000001,
+            tooltip="Size of a step, as a share of the tokens' usual size. Higher: moves faster, and may overshoot. "
+            "Words need more than free tokens.",
+        ),
+        io.Int.Input(
+            "batch_size",
+            default=4,
+            min=1,
+            max=64,
+            tooltip="Pictures a step. Higher: steadier, slower, and more memory.",
+        ),
+        io.Int.Input(
+            "seed",
+            default=0,
+            min=0,
+            max=0xFFFFFFFFFFFFFFFF,
+            control_after_generate=True,
+            tooltip="Noise of the steps, and of the pictures that the original draws.",
+        ),
+    ]
+
+
+def _picture_inputs() -> list[io.Input]:
+    return [
+        io.Latent.Input(
+            "latent",
+            optional=True,
+            tooltip="Where no images are connected: an empty latent, for the number and size of pictures that the "
+            "original model draws of the target; or pictures of the target as latents.",
+        ),
+        io.Image.Input(
+            "images",
+            optional=True,
+            tooltip="Pictures of the target, 1 to 64, of the size that the model draws at. Connect the VAE too.",
+        ),
+        io.Vae.Input("vae", optional=True, tooltip="The VAE that belongs to the models, for images."),
+    ]
