@@ -117,7 +117,7 @@ class Experiment:
         was, now = (classify(self.judge, torch.from_numpy(p.pixels).float() / 255) for p in (before, after))
         named = [next((c for c in COLOURS if c in q.prompt), None) for q in after.questions]
         colours = [verdict.colour == (name or old.colour) for name, old, verdict in zip(named, was, now, strict=True)]
-        grounds, centres = zip(*(map(_find_ground_and_centre, (before.pixels, after.pixels))), strict=True)
+        grounds, centres = zip(*(map(find_ground_and_centre, (before.pixels, after.pixels))), strict=True)
         same_ground = np.abs(grounds[0] - grounds[1]).max(-1) < 0.2
         same_place = np.linalg.norm(centres[0] - centres[1], axis=-1) < 0.1
         counted = {"colour": sum(colours), "background": int(same_ground.sum()), "place": int(same_place.sum())}
@@ -179,7 +179,7 @@ def measure_change(before: Pictures, after: Pictures) -> float:
     return float(np.abs(before.pixels.astype(float) - after.pixels.astype(float)).mean())
 
 
-def _find_ground_and_centre(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_ground_and_centre(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Colour of the corners (n, 3) in 0..1, and where what differs from it lies, (n, 2) in shares of the side."""
     pictures = pixels.astype(float) / 255
     corners = pictures[:, [2, 2, -3, -3], [2, -3, 2, -3]]

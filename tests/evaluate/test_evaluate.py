@@ -1,0 +1,87 @@
+"""What the evaluation asks, how it keeps and shows what it found; the pictures themselves are its own work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from demo.judge import Verdict
+from demo.world import FILLS, SHAPES
+from evaluate.__main__ import Results
+from evaluate.experiment import Pictures, find_ground_and_centre, measure_change
+from evaluate.methods import METHODS, WIDGETS
+from evaluate.table import find_interval, write_chart, write_tables
+from evaluate.tasks import TASKS, Question, Task
+from rece_core.concepts import drop_named, parse_concepts
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_questions_ask_for_what_was_erased_or_for_what_was_not(task: Task) -> None:
+    questions = task.questions()
+    for column, asked in questions.items():
+        about_erased = not column.startswith(("kept", "lookalikes"))
+        assert all((question.label in task.erased) is about_erased for question in asked), column
+        assert all(question.label in (*SHAPES, *FILLS) for question in asked)
+    assert {question.label for question in questions["by name"]} == set(task.erased)
+    assert not any(question.label in question.prompt.split() for question in questions["by synonym"])
+    if task.erased[0] not in FILLS:
+        names = parse_concepts("custom", task.targets).concepts
+        prompts = [question.prompt for question in questions["by description"]]
+        assert list(drop_named(prompts, names)) == prompts, "descriptions name nothing"
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_what_protects_the_rest_is_not_what_is_asked_in_other_phrasings(task: Task) -> None:
+    given = {*task.captions().splitlines(), *task.preserve.splitlines(), *task.probes().splitlines()}
+    asked = {question.prompt for question in task.questions()["kept, other phrasings"]}
+    assert not given & asked
+    names = parse_concepts("custom", task.targets).concepts
+    captions = task.captions().splitlines()
+    assert len(captions) > 200
+    assert list(drop_named(captions, names)) == captions
+
+
+def test_methods_differ_in_known_widgets() -> None:
+    assert len({method.name for method in METHODS}) == len(METHODS)
+    for method in METHODS:
+        assert method.widgets is None or set(method.widgets) == set(WIDGETS)
+
+
+def test_a_question_is_answered_by_shape_or_fill() -> None:
+    verdict = Verdict("circle", "red", "striped")
+    assert Question("", "circle").is_shown(verdict)
+    assert Question("", "striped").is_shown(verdict)
+    assert not Question("", "square").is_shown(verdict)
+
+
+def test_results_are_kept_cell_by_cell(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results.json")
+    results.put(TASKS[0], METHODS[0], {"by name": {"hits": 3, "n": 4}})
+    again = Results(tmp_path / "results.json")
+    assert again.has(TASKS[0], METHODS[0], "by name")
+    assert not again.has(TASKS[0], METHODS[0], "by synonym")
+    assert not again.has(TASKS[1], METHODS[0], "by name")
+
+
+def test_tables_and_chart(tmp_path: Path) -> None:
+    cell = {"hits": 3, "n": 40}
+    row = {"by name": cell, "kept, other phrasings": cell, "pixel change": 1.23, "derived, fixed": cell}
+    cells = {"circle": {"original": row, "prior": {"by name": cell}}}
+    table = write_tables(cells)
+    assert "| original | 8% (3 to 20, n 40) | 1.2 |" in table
+    assert "| prior | 8% (3 to 20, n 40) |" in table
+    assert find_interval({"hits": 0, "n": 10}) == pytest.approx((0.0, 0.2775), abs=1e-3)
+    write_chart(cells, tmp_path / "chart.png")
+    assert (tmp_path / "chart.png").stat().st_size > 5000
+
+
+def test_ground_and_centre_of_a_picture() -> None:
+    pixels = np.full((1, 128, 128, 3), 50, np.uint8)
+    pixels[0, 20:40, 80:100] = (250, 0, 0)
+    (ground,), (centre,) = find_ground_and_centre(pixels)
+    assert ground == pytest.approx([50 / 255] * 3)
+    assert centre == pytest.approx([29.5 / 128, 89.5 / 128])
+    pictures = Pictures(pixels, [])
+    assert measure_change(pictures, Pictures(pixels + np.uint8(2), [])) == pytest.approx(2)
