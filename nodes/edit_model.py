@@ -30,5 +30,5 @@ class ReceEditModel(io.ComfyNode):
 
     @classmethod
     def execute(cls, model, clip, concepts, **widgets) -> io.NodeOutput:
-        settings = EraseSettings(make_edit_settings(clip, **widgets), 0, **pick_seal(widgets))
+        settings = EraseSettings(make_edit_settings(clip, **widgets), epochs=0, **pick_seal(widgets))
         return io.NodeOutput(*erase_model(model, clip, concepts, settings))

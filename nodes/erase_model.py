@@ -43,7 +43,7 @@ def make_edit_settings(clip: Any, *, ridge_scale: str, edit_ridge: float, free_s
     )
 
 
-def pick_seal(widgets: Mapping[str, Any]) -> dict[str, float]:
+def pick_seal(widgets: Mapping[str, Any]) -> dict[str, Any]:
     """What of a node's widgets is about the seal, as fields of EraseSettings."""
     return {name: widgets[name] for name in ("seal", "seal_caution")}
 
