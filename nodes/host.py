@@ -125,6 +125,27 @@ def _read(model: Any, patches: Any, name: str) -> Tensor:
     return comfy.lora.calculate_weight(attached, convert(weight, inplace=True), name)
 
 
+def check_layers(erasure: Erasure, entries: Sequence[TextEntry]) -> None:
+    """ValueError unless `erasure` fits a model's text `entries`: their width, and each layer where it goes by layer."""
+    if erasure.operator.width != entries[0].shape[1]:
+        raise ValueError(
+            f"the erasure is for text embeddings of width {erasure.operator.width}, this model reads width "
+            f"{entries[0].shape[1]}. Use a model of the family it was made for."
+        )
+    turned = {name: len(turn) for name, turn in erasure.rotations.items()}
+    sealed = {name: len(seal.write) for name, seal in erasure.seals.items()}
+    rows = {entry.name: entry.shape[0] for entry in entries}
+    values = {entry.name: entry.shape[0] for entry in entries if entry.role == "value"}
+    for made, found in ((turned, rows), (sealed, values)):
+        if made and made != found:
+            name = min(name for name in made.keys() | found.keys() if made.get(name) != found.get(name))
+            raise ValueError(
+                f"the erasure was made layer by layer, for other layers than this model's: {name} has "
+                f"{made.get(name, 'no')} rows there and {found.get(name, 'no')} here. "
+                "Use a model of the family it was made for."
+            )
+
+
 def attach_erasure(model: Any, erasure: Erasure, strength: float = 1.0, on_step: OnStep = lambda step: None) -> Any:
     """A clone of `model` that has forgotten, by patches that the host itself knows.
 
@@ -132,13 +153,7 @@ def attach_erasure(model: Any, erasure: Erasure, strength: float = 1.0, on_step:
     the width and cost more; and differences of the biases behind sealed layers. `strength` scales them all. Raises
     ValueError, with nothing attached, when the erasure does not fit the model.
     """
-    entries = list_text_entries(model)
-    if erasure.operator.width != entries[0].shape[1]:
-        raise ValueError(
-            f"the erasure is for text embeddings of width {erasure.operator.width}, this model reads width "
-            f"{entries[0].shape[1]}. Apply it to a model of the family it was made for."
-        )
-    _check_layers(erasure, entries)
+    check_layers(erasure, list_text_entries(model))
     clone = model.clone()
     small = replace(erasure, operator=erasure.operator.compressed(ATTACHED_TOLERANCE))
     if strength == 0 or not (small.operator.rank or small.rotations or small.seals):
@@ -171,19 +186,6 @@ def _bias_patches(model: Any, erasure: Erasure, strength: float) -> dict[str, An
         bias: ("diff", (strength * seal.bias_change(_read(model, patches[name], name), erasure.settings.seal).cpu(),))
         for (name, bias), seal in outputs.items()
     }
-
-
-def _check_layers(erasure: Erasure, entries: Sequence[TextEntry]) -> None:
-    shapes = {entry.name: entry.shape for entry in entries}
-    sizes = {name: len(turn) for name, turn in erasure.rotations.items()}
-    sizes |= {name: len(seal.write) for name, seal in erasure.seals.items()}
-    for name, size in sizes.items():
-        if shapes.get(name, (0, 0))[0] != size:
-            raise ValueError(
-                f"the erasure turns or seals {name}, with {size} rows; this model has "
-                f"{f'{shapes[name][0]} rows there' if name in shapes else 'no such weight'}. "
-                "Apply it to a model of the family it was made for."
-            )
 
 
 def _shapes(model: Any) -> dict[str, Tensor]:

@@ -8,7 +8,15 @@ from ..rece_core.chart import render_chart
 from ..rece_core.evidence import describe_evidence, gather_evidence
 from ..rece_core.presets import PROBES
 from ..rece_core.report import summarize_erasure
-from .host import Progress, encode_prompt, fingerprint_encoder, list_text_entries, read_weights, show_on_node
+from .host import (
+    Progress,
+    check_layers,
+    encode_prompt,
+    fingerprint_encoder,
+    list_text_entries,
+    read_weights,
+    show_on_node,
+)
 from .pictures import to_images
 from .types import CATEGORY, ErasureType
 
@@ -55,11 +63,7 @@ class ReceReport(io.ComfyNode):
     def execute(cls, erasure, model, clip, probes="") -> io.NodeOutput:
         entries = list_text_entries(model)
         erasure.check_encoder(fingerprint_encoder(clip))
-        if erasure.operator.width != entries[0].shape[1]:
-            raise ValueError(
-                f"the erasure is for text embeddings of width {erasure.operator.width}, this model reads width "
-                f"{entries[0].shape[1]}. Connect the model it was made on."
-            )
+        check_layers(erasure, entries)
         texts = [line.strip() for line in probes.splitlines() if line.strip()] or PROBES
         encoded = [encode_prompt(clip, text).encoded for text in texts]
         evidence = gather_evidence(erasure, read_weights(model, Progress(len(entries))), encoded)

@@ -73,8 +73,13 @@ class Concepts:
         if self.phrasings != (AS_TYPED,):
             lines.append(f"each as: {'; '.join(phrasing.replace(AS_TYPED, '…') for phrasing in self.phrasings)}")
         if self.embeddings:
-            lines.append(f"and {len(self.embeddings)} embeddings")
+            lines.append(f"embeddings: {len(self.embeddings)}")
         return "\n".join(lines)
+
+    def summarize(self) -> str:
+        """The first concept and how many more there are."""
+        first, *more = self.concepts
+        return f"{first.describe()} and {len(more)} more" if more else first.describe()
 
 
 def parse_concepts(

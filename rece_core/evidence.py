@@ -25,7 +25,7 @@ class EntryChange:
 
 @dataclass(frozen=True)
 class Evidence:
-    """changes: of every text entry, in the model's order. drifts: probe texts and their drifts, see `measures`."""
+    """concepts: in short. changes: of all text entries, in the model's order. drifts: of the probes, see `measures`."""
 
     concepts: str
     records: tuple[EpochRecord, ...]
@@ -51,7 +51,7 @@ def gather_evidence(erasure: Erasure, weights: Iterable[Weight], probes: Sequenc
     drifts = (moved / whole).sqrt().tolist()
     texts = (probe.text for probe in probes)
     return Evidence(
-        erasure.concepts.describe(), erasure.records, tuple(changes), tuple(zip(texts, drifts, strict=True))
+        erasure.concepts.summarize(), erasure.records, tuple(changes), tuple(zip(texts, drifts, strict=True))
     )
 
 

@@ -35,8 +35,7 @@ def describe_settings(settings: EraseSettings) -> str:
 
 def summarize_erasure(erasure: Erasure) -> str:
     """The same in a few short lines, for the face of a node."""
-    first, *more = erasure.concepts.describe().splitlines()
-    return "\n".join([f"{first} and {len(more)} more" if more else first, *map(_line, erasure.records)])
+    return "\n".join([erasure.concepts.summarize(), *map(_line, erasure.records)])
 
 
 def _line(record: EpochRecord) -> str:

@@ -21,7 +21,7 @@ class EditSettings:
     as `prior`, and the edit reads nothing along the directions that hold most of them, see `held`. `orthogonal`: turns
     the output of each weight instead (OCE), see `orthogonal`.
     prior_scale: weight of the prior, an average caption token, against an average concept token. free_share: of the
-    prior's energy, how much a strict edit may touch; None chooses by itself, see `held.choose_held`.
+    prior's energy, how much a strict edit may touch; None chooses by itself, see `Preservation.hold`.
     erase_scale: s, weight of the concept tokens. preserve_scale: λ₁, weight of the preserved tokens.
     ridge: λ₂, the edit ridge, pull towards no change. tokens: which tokens of a concept face its anchor's, see
     `alignment`. ridge_scale: `absolute` takes ridges as they are; `relative` multiplies the edit ridge by the mean

@@ -81,7 +81,7 @@ class RotationSolver:
 
     def _pair(self) -> Iterator[tuple[Weight, Tensor]]:
         for weight in self._read():
-            edited = self.rotations[weight.name] @ weight.matrix.float()
+            edited = self.rotations[weight.name].to(weight.matrix.device) @ weight.matrix.float()
             seal = self._seals.get(weight.name)
             if seal is not None:
                 up, down = seal.change_of(edited, self._strength)

@@ -36,7 +36,7 @@ def make_evidence(epochs: int = 3, layers: Sequence[str] = ("in.0", "in.1", "out
         for role in ("key", "value")
     )
     drifts = tuple((f"a watercolour of {i} flowers on the table", 0.01 * i) for i in range(probes))
-    return Evidence("a red circle => a blue square\na disc => a square", records, changes, drifts)
+    return Evidence("a red circle => a blue square and 1 more", records, changes, drifts)
 
 
 def sdxl() -> Evidence:

@@ -53,6 +53,12 @@ def test_the_description_shows_the_empty_anchor() -> None:
     assert parse_concepts("custom", "monet => art\nnudity").describe() == "monet => art\nnudity => (one space)"
 
 
+def test_the_summary_counts_concepts_and_nothing_else() -> None:
+    concepts = parse_concepts("custom", "monet, claude monet => art\ndali", phrasings=("{}", "art by {}"))
+    assert concepts.summarize() == "monet, claude monet => art and 1 more"
+    assert parse_concepts("custom", "dali => art").summarize() == "dali => art"
+
+
 @pytest.mark.parametrize("targets", ["", "  \n\t\n"])
 def test_no_target(targets: str) -> None:
     with pytest.raises(ValueError, match=r"no target was given. Write at least one, a line each, .*'van gogh => art'"):

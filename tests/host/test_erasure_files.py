@@ -89,7 +89,7 @@ def damaged_header(good: Path, bad: Path) -> None:
         (truncate, r"ReceLoadErasure .*bad\.safetensors is not a complete safetensors file .* get it again"),
         (write_lora, r"bad\.safetensors is not an erasure: .*expected 'rece-erasure'.*RECE Save Erasure"),
         (unequal_shapes, r"factors have shapes \(128, 3\) and \(64, 3\); expected two equal"),
-        (other_width, r"width 64, this model reads width 128\. Apply it to a model of the family"),
+        (other_width, r"width 64, this model reads width 128\. Use a model of the family"),
         (newer_version, r"bad\.safetensors has version 2 .* reads up to 1\. Update ComfyUI-RECE"),
         (damaged_header, r"bad\.safetensors calls itself an erasure, but its header is damaged .*Save the erasure"),
     ],
