@@ -69,6 +69,11 @@ class ModelGraph(Graph):
         inputs = {"model": model or self.model, "clip": self.clip, "concepts": concepts or self.concepts()}
         return self.add("ReceIterate", **{**inputs, **ITERATE, **changes})
 
+    def edit(self, **changes: Any) -> Node:
+        """RECE Edit Model: MODEL, ERASURE."""
+        inputs = {"model": self.model, "clip": self.clip, "concepts": self.concepts()}
+        return self.add("ReceEditModel", **{**inputs, **EDIT, **changes})
+
     def derive(self, edited: Output, target: str = TARGET, **changes: Any) -> Node:
         """RECE Derive Embedding: CONDITIONING, measures, recoverable, norm ratio."""
         inputs = {"model": self.model, "edited_model": edited, "clip": self.clip, "target": target}

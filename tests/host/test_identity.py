@@ -31,11 +31,7 @@ def test_the_original_model_is_untouched_to_the_bit(client: Client, kind: str) -
     first = client.run(before)
 
     graph = ModelGraph()
-    erased = graph.iterate()
-    if kind == "ReceEditModel":
-        for name in ("schedule", "iteration", "epochs", "derivation_ridge"):
-            del erased.inputs[name]
-        erased.class_type = kind
+    erased = graph.iterate() if kind == "ReceIterate" else graph.edit()
     changed, redrawn = graph.hash(erased[0]), graph.sample(erased[0])
     during = client.run(graph)
     assert graph.loader.id in during.cached(), "the model must be the very object that was hashed before"

@@ -126,10 +126,40 @@ class _NarrowClip(sd1_clip.SD1ClipModel):
         super().__init__(device=device, dtype=dtype, model_options=model_options or {}, clip_model=_NarrowTextModel)
 
 
+class ProbeModelOfOtherSizes(io.ComfyNode):
+    """A model of the same family with random weights, its text embeddings as wide, its layers as told."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ProbeModelOfOtherSizes",
+            category=CATEGORY,
+            inputs=[io.Model.Input("model"), io.Int.Input("channels"), io.Int.Input("levels")],
+            outputs=[io.Model.Output()],
+        )
+
+    @classmethod
+    def execute(cls, model: Any, channels: int, levels: int) -> io.NodeOutput:
+        config = model.model.model_config
+        sizes = {
+            "model_channels": channels,
+            "channel_mult": [1] * (levels - 1) + [2],
+            "num_res_blocks": [1] * levels,
+            "transformer_depth": [0] * (levels - 1) + [1],
+            "transformer_depth_output": [0] * 2 * (levels - 1) + [1, 1],
+        }
+        other = type(config)({**config.unet_config, **sizes})
+        other.set_inference_dtype(torch.float32, None)
+        return io.NodeOutput(
+            comfy.model_patcher.ModelPatcher(other.get_model({}), model.load_device, model.offload_device)
+        )
+
+
 PROBES = (
     ProbeApplyOperator,
     ProbeHashModel,
     ProbeModelWithoutCrossAttention,
     ProbeModelWithPooledText,
     ProbeNarrowClip,
+    ProbeModelOfOtherSizes,
 )
