@@ -146,7 +146,7 @@ def red_team() -> Graph:
         graph.add("PreviewAny", source=derived[1]).titled("Measures of the embedding")
     with graph.group("By words that gradients find"):
         size = graph.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=8)
-        search = {"tokens": 4, "steps": 60, "learning_rate": 1.0, "batch_size": 4, "seed": 0}
+        search = {"tokens": 4, "steps": 60, "learning_rate": 0.0, "batch_size": 4, "seed": 0}
         found = graph.add("ReceRedTeamOptimise", **attacked, attack="discrete tokens", **search, latent=size)
         _save(graph, demo, erased[0], found[0], "Words")
         graph.add("PreviewAny", source=found[1]).titled("The words")

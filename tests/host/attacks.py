@@ -30,7 +30,7 @@ OPTIMISE = {
     "attack": "concept inversion",
     "tokens": 4,
     "steps": 2,
-    "learning_rate": 0.1,
+    "learning_rate": 0.0,
     "batch_size": 4,
     "seed": 0,
 }

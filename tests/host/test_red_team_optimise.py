@@ -33,7 +33,7 @@ def test_optimised_tokens_bring_the_target_back_from_the_first_edit(client: Clie
 
 def test_words_that_are_found_are_a_prompt(client: Client) -> None:
     graph = AttackGraph()
-    attack = graph.optimise(graph.edit(), attack="discrete tokens", learning_rate=1.0, steps=10)
+    attack = graph.optimise(graph.edit(), attack="discrete tokens", steps=10)
     found = graph.show(attack[1])
     sampled = graph.sample(positive=attack[0])
     (prompt,) = (result := client.run(graph)).text(found)
@@ -49,7 +49,7 @@ def test_words_that_are_found_are_a_prompt(client: Client) -> None:
 def test_a_free_embedding_fits_better_with_every_step(client: Client) -> None:
     graph = AttackGraph()
     edited, pictures = graph.edit(), graph.pictures()
-    inputs = {"attack": "free embedding", "learning_rate": 0.03, "latent": pictures}
+    inputs = {"attack": "free embedding", "latent": pictures}
     losses = [graph.show(graph.optimise(edited, **inputs, steps=steps)[LOSS]) for steps in (1, 15)]
     result = client.run(graph)
     short, long = (float(result.text(node)[0]) for node in losses)
@@ -68,6 +68,16 @@ def test_gradients_run_through_the_weights_as_they_are_patched(client: Client) -
     assert edited > 1.1 * original
     assert as_edited == pytest.approx(edited, rel=1e-3)
     assert as_original == pytest.approx(original, rel=1e-3)
+
+
+def test_each_attack_knows_its_learning_rate(client: Client) -> None:
+    graph = AttackGraph()
+    inputs = {"steps": 5, "latent": graph.pictures()}
+    shown = [graph.show(graph.optimise(**inputs, learning_rate=rate)[LOSS]) for rate in (0.0, 0.1, 1.0)]
+    result = client.run(graph)
+    own, same, other = (float(result.text(node)[0]) for node in shown)
+    assert own == same
+    assert own != other
 
 
 def test_pictures_come_as_images_or_as_latents(client: Client) -> None:
