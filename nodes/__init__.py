@@ -1,1 +1,1 @@
-"""The ComfyUI nodes: thin over rece_core; `host.py` alone touches the host's models."""
+"""The ComfyUI nodes: thin over rece_core; `host.py` and `host_gradients.py` alone touch the host's models."""

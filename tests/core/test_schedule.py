@@ -16,13 +16,16 @@ from tests.core.random_models import make_scene
 SETTINGS = EraseSettings(epochs=3)
 
 
-def follow(curve: Callable[[float, int], tuple[float, float]]) -> Callable[[EraseSettings], Iterator[Any]]:
+def follow(
+    curve: Callable[[float, int], tuple[float, float]], forgotten: Callable[[EraseSettings], float] = lambda _: 1.0
+) -> Callable[[EraseSettings], Iterator[Any]]:
     """A loop whose `recoverable` and `drift` are those of `curve` at a ridge and an epoch."""
 
     def run(settings: EraseSettings) -> Iterator[Any]:
         for epoch in range(settings.epochs + 1):
             recoverable, drift = curve(settings.edit.ridge, epoch)
-            yield SimpleNamespace(record=SimpleNamespace(epoch=epoch, recoverable=recoverable, drift=drift))
+            record = SimpleNamespace(epoch=epoch, recoverable=recoverable, drift=drift, forgotten=forgotten(settings))
+            yield SimpleNamespace(record=record)
 
     return run
 
@@ -62,6 +65,11 @@ def test_the_ridge_that_leaves_least_within_the_limit_and_of_those_alike_the_gen
     assert found.settings.edit.ridge == RIDGES[2]
     careless = search(lambda ridge, epoch: (left[ridge], drifts[ridge]), limit=0.5)
     assert careless.settings.edit.ridge == RIDGES[4]
+
+
+def test_of_those_alike_one_that_forgets() -> None:
+    gentle = follow(lambda ridge, epoch: (0.5, 0.2 - ridge / 1000), lambda settings: 0.5 + 0.1 / settings.edit.ridge)
+    assert search_schedule(gentle, SETTINGS, Goals(0.0, 0.3)).settings.edit.ridge == RIDGES[-1]
 
 
 def test_nothing_within_the_limit() -> None:
