@@ -31,8 +31,8 @@ class ReceIterate(io.ComfyNode):
                     options=["automatic", "paper", "manual"],
                     default="automatic",
                     tooltip="'automatic': edit ridge and epochs are searched for, by the two sliders below it; the "
-                    "report says why it stopped. 'paper': epochs, ridges and scales as the paper has them for the kind "
-                    "of concept. 'manual': the numbers below.",
+                    "report says why it stopped. 'paper': mode, epochs, ridges and scales as the paper has them for the "
+                    "kind of concept, unsealed. 'manual': the numbers below.",
                 ),
                 io.Float.Input(
                     "thoroughness",
@@ -113,6 +113,8 @@ class ReceIterate(io.ComfyNode):
                 "erase_scale": paper.erase_scale,
                 "preserve_scale": paper.preserve_scale,
                 "edit_ridge": paper.ridge,
+                "mode": paper.mode,
+                "seal": 0.0,
             }
         edit = make_edit_settings(clip, **widgets)
         settings = EraseSettings(edit, epochs, derivation_ridge, iteration, **pick_seal(widgets))

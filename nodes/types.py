@@ -110,7 +110,7 @@ def protection_inputs() -> list[io.Input]:
         ),
         io.Float.Input(
             "seal",
-            default=erase.seal,
+            default=1.0,
             min=0.0,
             max=1.0,
             step=0.05,
