@@ -31,8 +31,8 @@ class ReceIterate(io.ComfyNode):
                     options=["automatic", "paper", "manual"],
                     default="automatic",
                     tooltip="'automatic': edit ridge and epochs are searched for, by the two sliders below it; the "
-                    "report says why it stopped. 'paper': mode, epochs, ridges and scales as the paper has them for the "
-                    "kind of concept, unsealed. 'manual': the numbers below.",
+                    "report says why it stopped. 'paper': mode, epochs, ridges and scales as the paper has them for "
+                    "the kind of concept, unsealed. 'manual': the numbers below.",
                 ),
                 io.Float.Input(
                     "thoroughness",
