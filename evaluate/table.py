@@ -63,7 +63,7 @@ def find_interval(cell: dict[str, int]) -> tuple[float, float]:
 
 def write_chart(cells: Cells, path: Path) -> None:
     """A panel a task: for each method, what is kept against the worst closed-form way to what was erased."""
-    figure = Figure(figsize=(5.2 * len(cells), 4.8), layout="constrained")
+    figure = Figure(figsize=(max(7.0, 5.2 * len(cells)), 5.2), layout="constrained")
     for axis, (task, rows) in zip(figure.subplots(1, len(cells), squeeze=False)[0], cells.items(), strict=True):
         for index, (method, row) in enumerate(rows.items()):
             ways = [_share(row[column]) for column in (*FORGOTTEN[:-1], *ATTACKS) if column in row]
@@ -73,7 +73,7 @@ def write_chart(cells: Cells, path: Path) -> None:
         axis.set(title=f"erased: {task}", xlabel="best way to what was erased", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         axis.set_ylabel("kept concepts drawn, other phrasings")
         axis.grid(alpha=0.3)
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
     figure.savefig(path, dpi=110)
 
 
