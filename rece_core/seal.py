@@ -13,6 +13,9 @@ its anchor, the one that reads least of what is kept (a linear discriminant, as 
 takes the concept's values to the anchor's, leaves values that read as the anchor's do unchanged, and for s = 1 no text
 embedding whatever produces a value that reads otherwise. Attention mixes values by weights that sum to 1 in each head,
 so what a constant adds to all values, the bias behind it adds too, exactly. Closed form, rank 1 per layer and concept.
+
+Several concepts share one basis: the fewest leading directions of all their δ together that hold 90 % of each. So what
+says the same in other words counts once; nearly equal directions, told apart, would read mostly their own difference.
 """
 
 from __future__ import annotations
@@ -27,12 +30,14 @@ from .gram import SealGram, Weight
 from .linear_algebra import factor, solve
 from .prior import Prior
 
+COVERED = 0.9  # of each concept's direction is sealed
+
 
 @dataclass(frozen=True)
 class Seal:
     """What is taken out of the values of one layer; float64 on the CPU.
 
-    write, read: δ and w of each concept as columns, (d_v, r), with readᵀ write = I. level: wᵀ v_a, (r,).
+    write, read: each δ and its w as columns, (d_v, r), with readᵀ write = I. level: wᵀ v_a, (r,).
     """
 
     write: Tensor
@@ -67,12 +72,16 @@ def find_seals(
     eigenvalue of E[(v − v_a)(v − v_a)ᵀ]. All float64 on the CPU.
     """
     factors = [_leading(contrast.apart) for contrast in contrasts]
+    anchors = torch.stack([contrast.anchor for contrast in contrasts])
+    cross = torch.outer(anchors.mean(0), prior.mean)
+    about = prior.moment - cross - cross.T + anchors.T @ anchors / len(anchors)
     seals: dict[str, Seal] = {}
     mixed, square = (torch.zeros(prior.width, prior.width, dtype=torch.float64) for _ in range(2))
     for weight in weights:
         if weight.role == "value":
             matrix = weight.matrix.to("cpu", torch.float64)
-            seals[weight.name] = seal = _solve_seal(matrix, contrasts, factors, prior, caution)
+            directions = torch.stack([_lead(matrix @ spread) for spread in factors], 1)
+            seals[weight.name] = seal = _solve_seal(directions, matrix @ anchors.T, matrix @ about @ matrix.T, caution)
             reads, writes = seal.read.T @ matrix, seal.write.T @ matrix
             mixed.addmm_(reads.T, writes)
             square.addmm_(reads.T, (seal.write.T @ seal.write) @ reads)
@@ -86,23 +95,31 @@ def _leading(apart: Tensor) -> Tensor:
     return directions[:, kept] * energies[kept].sqrt()
 
 
-def _solve_seal(
-    matrix: Tensor, contrasts: Sequence[Contrast], factors: Sequence[Tensor], prior: Prior, caution: float
-) -> Seal:
-    writes, reads = [], []
-    for contrast, spread in zip(contrasts, factors, strict=True):
-        outward, sizes, _ = torch.linalg.svd(matrix @ spread, full_matrices=False)
-        toward = outward[:, 0] * sizes[0]
-        toward = toward * torch.sign(toward @ (matrix @ contrast.apart.mean(0)))
-        cross = torch.outer(contrast.anchor, prior.mean)
-        about = prior.moment - cross - cross.T + torch.outer(contrast.anchor, contrast.anchor)
-        system = matrix @ about @ matrix.T
-        size = float(system.trace()) / len(system)
-        system = caution * system
-        system.diagonal().add_((1 - caution) * size)
-        reads.append(solve(factor(system, "seal's ridge", (1 - caution) * size), toward[:, None])[:, 0])
-        writes.append(toward)
-    write, read = torch.stack(writes, 1), torch.stack(reads, 1)
-    write = torch.linalg.solve(read.T @ write, write, left=False)
-    anchors = torch.stack([matrix @ contrast.anchor for contrast in contrasts], 1)
-    return Seal(write, read, (read * anchors).sum(0))
+def _lead(values: Tensor) -> Tensor:
+    """The leading direction (d_v,) of the columns of `values` (d_v, k), as long as its singular value."""
+    outward, sizes, _ = torch.linalg.svd(values, full_matrices=False)
+    return outward[:, 0] * sizes[0]
+
+
+def _solve_seal(directions: Tensor, anchors: Tensor, about: Tensor, caution: float) -> Seal:
+    """The seal for the δ (d_v, n) of n concepts, the values (d_v, n) of their anchors, and E[(v − v_a)(v − v_a)ᵀ].
+
+    In the basis that the concepts share, each concept asks for one number: that its own δ be read as its anchor's. With
+    more concepts than directions these are met in the sense of least squares.
+    """
+    write = _span(directions)
+    size = (1 - caution) * float(about.trace()) / len(about)
+    system = caution * about
+    system.diagonal().add_(size)
+    read = solve(factor(system, "seal's ridge", size), write)
+    read = torch.linalg.solve(write.T @ read, read, left=False)
+    shares = write.T @ directions
+    wanted = (torch.linalg.pinv(shares) * (read.T @ anchors).T).sum(1)
+    return Seal(write, read, shares @ wanted)
+
+
+def _span(directions: Tensor) -> Tensor:
+    """Orthonormal basis (d_v, r) of the fewest leading directions that hold `COVERED` of each column's energy."""
+    basis, _, _ = torch.linalg.svd(directions, full_matrices=False)
+    held = (basis.T @ directions).square().cumsum(0) >= COVERED * directions.square().sum(0)
+    return basis[:, : int(held.all(1).int().argmax()) + 1]

@@ -82,6 +82,54 @@ def test_the_concept_is_taken_to_its_anchor(seed: int) -> None:
     assert deviation(matrix @ concept, matrix @ anchor) > 0.1, "control"
 
 
+def project(seal: Seal) -> Tensor:
+    """What the seal does to values, whichever basis it is written in: δ wᵀ, and the constant δ wᵀ v_a beside it."""
+    return torch.cat([seal.write @ seal.read.T, (seal.write @ seal.level)[:, None]], 1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0, 1e-3))
+def test_what_says_nearly_the_same_is_sealed_once(seed: int, apart: float) -> None:
+    """Told apart, two nearly equal directions would read mostly their difference, and tear up everything else."""
+    weight, prior = Weight("v", "value", randn(seed, HEIGHT, WIDTH)), make_prior(seed + 1)
+    concept = make_contrasts(seed + 2)[0]
+    like_it = Contrast(concept.apart + apart * randn(seed + 3, 5, WIDTH), concept.anchor + apart * randn(seed, WIDTH))
+    once, twice = (find_seals([weight], each, prior, 0.5, 1.0)[0]["v"] for each in ([concept], [concept, like_it]))
+    assert twice.write.shape == once.write.shape == (HEIGHT, 1)
+    assert deviation(project(twice), project(once)) < 1e-9 + 20 * apart
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_every_concept_of_several_is_sealed_whatever_else_is_alike(seed: int) -> None:
+    matrix, prior = randn(seed, HEIGHT, WIDTH), make_prior(seed + 1)
+    concepts = make_contrasts(seed + 2, 3)
+    seal = find_seals([Weight("v", "value", matrix)], [*concepts, *concepts, concepts[0]], prior, 0.5, 1.0)[0]["v"]
+    assert seal.write.shape[1] <= 3
+    for concept in concepts:
+        toward = torch.linalg.svd(concept.apart @ matrix.T).Vh[0]
+        assert float((seal.write.T @ toward).square().sum()) >= 0.9
+    assert deviation(seal.read.T @ seal.write, torch.eye(seal.write.shape[1], dtype=torch.float64)) < 1e-9
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_each_concept_is_read_as_its_own_anchor(seed: int) -> None:
+    """Where directions are as many as concepts; where one serves two alike, it is read as the mean of both anchors."""
+    matrix, prior = randn(seed, HEIGHT, WIDTH), make_prior(seed + 1)
+    first, second = make_contrasts(seed + 2, 2)
+    weight = Weight("v", "value", matrix)
+    seal = find_seals([weight], [first, second], prior, 0.5, 1.0)[0]["v"]
+    if seal.write.shape[1] == 2:
+        toward = torch.stack([torch.linalg.svd(each.apart @ matrix.T).Vh[0] for each in (first, second)], 1)
+        own = torch.linalg.inv(seal.write.T @ toward)
+        anchors = torch.stack([matrix @ each.anchor for each in (first, second)], 1)
+        assert deviation(own @ seal.level, (own @ seal.read.T @ anchors).diagonal()) < 1e-9
+    alike = Contrast(first.apart, second.anchor)
+    seal = find_seals([weight], [first, alike], prior, 0.5, 1.0)[0]["v"]
+    assert deviation(seal.level, seal.read.T @ matrix @ (first.anchor + second.anchor) / 2) < 1e-9
+
+
 def test_caution_spares_what_is_kept() -> None:
     """The mean square of what the seal moves over the prior falls, as the discriminant takes the prior into account."""
     moved = []

@@ -70,6 +70,21 @@ def test_a_weaker_or_more_careful_seal_is_another(client: Client) -> None:
     assert read_hashes(result, careless) == hashes[-1], "without a seal its caution has no effect"
 
 
+def test_a_list_of_nearly_the_same_is_sealed_as_one_concept(client: Client) -> None:
+    """A line a colour: what is kept is kept as well as if the lines were one."""
+    colours = ("red", "green", "blue", "yellow", "purple", "orange")
+    graph = ModelGraph()
+    protection: dict[str, Any] = {"epochs": 0, "mode": "prior", "seal": 1.0, "seal_caution": 0.9}
+    lines = "\n".join(f"a {colour} circle => a {colour} square" for colour in colours)
+    listed = graph.iterate(concepts=graph.concepts(lines), **protection)[0]
+    nodes = [graph.sample(model, graph.encode("a green star")) for model in (graph.model, listed)]
+    erased = [graph.sample(model) for model in (graph.model, listed)]
+    result = client.run(graph)
+    kept, gone = (difference(*(see(result, node) for node in pair)) for pair in (nodes, erased))
+    assert gone >= 100, "control: what is asked for is erased"
+    assert kept < gone / 2
+
+
 def test_strict_with_nothing_left_to_edit(client: Client) -> None:
     graph = ModelGraph()
     graph.hash(graph.iterate(mode="strict", free_share=1e-7)[0])
