@@ -22,6 +22,7 @@ from ..rece_core.solvers import OperatorSolver, RotationSolver
 from .host import (
     Progress,
     attach_erasure,
+    check_sealable,
     encode_text,
     fingerprint_encoder,
     list_text_entries,
@@ -62,6 +63,8 @@ def erase_model(
     With `goals`, edit ridge and epochs are searched for, see `rece_core.schedule`.
     """
     entries = list_text_entries(model)  # before the long work: a model without text entries is refused at once
+    if settings.seal:
+        check_sealable(model)
     preserved = ["", *concepts.preserve]
     probes = [probe for probe in probes if probe not in {*(pair.target for pair in concepts.pairs), *preserved}]
     words = _list_words(concepts, preserved, probes)

@@ -174,6 +174,14 @@ def _patch(weight: Weight, erasure: Erasure, strength: float) -> Any:
     return LoRAAdapter(set(), (strength * up.cpu(), down.cpu(), None, None, None, None))
 
 
+def check_sealable(model: Any) -> None:
+    """ValueError where a layer of `model` has no bias behind its attention, which a seal needs."""
+    shapes = {name: tuple(weight.shape) for name, weight in _shapes(model).items()}
+    for entry in list_text_entries(model):
+        if entry.role == "value":
+            find_output(entry, shapes)
+
+
 def _bias_patches(model: Any, erasure: Erasure, strength: float) -> dict[str, Any]:
     shapes = {name: tuple(weight.shape) for name, weight in _shapes(model).items()}
     outputs = {

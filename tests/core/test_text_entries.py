@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rece_core.text_entries import TextEntry, find_text_entries
+from rece_core.text_entries import TextEntry, find_output, find_text_entries
 
 BLOCK = "diffusion_model.input_blocks.1.1.transformer_blocks.0"
 SHAPES = {
@@ -23,6 +23,14 @@ def test_keys_and_values_of_cross_attention_alone() -> None:
         TextEntry(f"{BLOCK}.attn2.to_k.weight", "key", (320, 768)),
         TextEntry(f"{BLOCK}.attn2.to_v.weight", "value", (320, 768)),
     )
+
+
+def test_what_lies_behind_a_value_projection() -> None:
+    value = TextEntry(f"{BLOCK}.attn2.to_v.weight", "value", (320, 768))
+    bias = f"{BLOCK}.attn2.to_out.0.bias"
+    assert find_output(value, {**SHAPES, bias: (320,)}) == (f"{BLOCK}.attn2.to_out.0.weight", bias)
+    with pytest.raises(ValueError, match=rf"the seal needs a bias behind {value.name} .* no {bias}. Set seal to 0"):
+        find_output(value, SHAPES)
 
 
 def test_a_model_with_no_cross_attention() -> None:
