@@ -16,12 +16,17 @@ PAIRS = {
     "with_concept": "a blue circle\na green circle",
     "without_concept": "a blue square\na green square",
 }
-PARAPHRASES = "\n".join(f"a red thing {description}" for description in DESCRIPTIONS["train"][PLAN.shape][:2])
+DESCRIBED = [f"thing {description}" for description in DESCRIPTIONS["train"][PLAN.shape]]
+PARAPHRASES = "\n".join(f"a red {description}" for description in DESCRIBED[:2])
+DESCRIBED_PAIRS = {
+    "with_concept": "\n".join(f"a {colour} {each}" for each in DESCRIBED for colour in ("blue", "green")),
+    "without_concept": "\n".join(["a blue square", "a green square"] * len(DESCRIBED)),
+}
 ATTACKS: dict[str, dict[str, Any]] = {
     "derived": {},
     "added": {"attack": "added", "prompt": "a green square", "strength": 1.5},
     "paraphrases": {"attack": "paraphrases", "paraphrases": PARAPHRASES},
-    "ring-a-bell": {"attack": "ring-a-bell", "prompt": ANCHOR, "eta": 1.5, **PAIRS},
+    "ring-a-bell": {"attack": "ring-a-bell", "prompt": ANCHOR, "eta": 1.0, **DESCRIBED_PAIRS},
 }
 
 
@@ -39,9 +44,8 @@ def test_what_attacks_bring_back_from_the_first_edit(client: Client) -> None:
     for name, (before, _) in shares.items():
         assert before >= 0.6, f"control: {name}"
     after = {name: share for name, (_, share) in shares.items()}
-    assert min(after["derived"], after["added"]) >= 0.6
+    assert min(after["derived"], after["added"], after["ring-a-bell"]) >= 0.6
     assert after["paraphrases"] > 0
-    assert after["ring-a-bell"] <= 0.2, "the direction between words that were edited is gone with them"
 
 
 def test_derived_is_what_derive_embedding_gives(client: Client) -> None:
