@@ -98,7 +98,7 @@ class Experiment:
                 attack=name,
                 tokens=4,
                 steps=GRADIENT_STEPS,
-                learning_rate=0.1,
+                learning_rate=0.0,  # what suits the attack
                 batch_size=4,
                 seed=seed,
                 latent=graph.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=4)[0],
