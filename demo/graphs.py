@@ -9,6 +9,28 @@ from harness.graph import Graph, Node, Output
 from .plan import Plan
 
 PIXELS = 128
+# Widgets of RECE Edit Model and RECE Iterate: one edit as in the paper, unsealed.
+EDIT: dict[str, Any] = {
+    "erase_scale": 1.0,
+    "preserve_scale": 0.1,
+    "edit_ridge": 0.1,
+    "tokens": "from subject",
+    "ridge_scale": "auto",
+    "mode": "paper",
+    "prior_scale": 1.0,
+    "free_share": 0.0,
+    "seal": 0.0,
+    "seal_caution": 0.1,
+}
+ITERATE: dict[str, Any] = {
+    "schedule": "manual",
+    "thoroughness": 0.5,
+    "carefulness": 0.5,
+    "iteration": "paper",
+    "epochs": 0,
+    "derivation_ridge": 0.1,
+    **EDIT,
+}
 
 
 def add_concepts(graph: Graph, plan: Plan) -> Node:
@@ -26,7 +48,8 @@ def add_concepts(graph: Graph, plan: Plan) -> Node:
 
 def add_edit(graph: Graph, demo: Node, concepts: Node, plan: Plan) -> Node:
     """RECE Edit Model: MODEL, ERASURE."""
-    return graph.add("ReceEditModel", model=demo[0], clip=demo[1], concepts=concepts, **_edit_widgets(plan))
+    widgets = {**EDIT, "edit_ridge": plan.edit_ridge}
+    return graph.add("ReceEditModel", model=demo[0], clip=demo[1], concepts=concepts, **widgets)
 
 
 def add_iterate(graph: Graph, demo: Node, concepts: Node, plan: Plan, epochs: int) -> Node:
@@ -36,13 +59,13 @@ def add_iterate(graph: Graph, demo: Node, concepts: Node, plan: Plan, epochs: in
         model=demo[0],
         clip=demo[1],
         concepts=concepts,
-        schedule="manual",
-        thoroughness=0.5,
-        carefulness=0.5,
-        iteration=plan.iteration,
-        epochs=epochs,
-        derivation_ridge=plan.derivation_ridge,
-        **_edit_widgets(plan),
+        **{
+            **ITERATE,
+            "iteration": plan.iteration,
+            "epochs": epochs,
+            "derivation_ridge": plan.derivation_ridge,
+            "edit_ridge": plan.edit_ridge,
+        },
     )
 
 
@@ -65,8 +88,10 @@ def add_prompt(graph: Graph, demo: Node, text: str) -> Output:
     return graph.add("CLIPTextEncode", clip=demo[1], text=text)[0]
 
 
-def add_pictures(graph: Graph, demo: Node, model: Output, positive: Output, seed: int, count: int) -> Output:
-    """IMAGE: `count` pictures by the stock KSampler, as the demo model likes it."""
+def add_pictures(
+    graph: Graph, demo: Node, model: Output, positive: Output, seed: int, count: int, negative: str = ""
+) -> Output:
+    """IMAGE: `count` pictures by the stock KSampler, as the demo model likes it; `negative` is a prompt."""
     sampled = graph.add(
         "KSampler",
         model=model,
@@ -76,23 +101,8 @@ def add_pictures(graph: Graph, demo: Node, model: Output, positive: Output, seed
         sampler_name="euler",
         scheduler="normal",
         positive=positive,
-        negative=add_prompt(graph, demo, ""),
+        negative=add_prompt(graph, demo, negative),
         latent_image=graph.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=count)[0],
         denoise=1.0,
     )
     return graph.add("VAEDecode", samples=sampled[0], vae=demo[2])[0]
-
-
-def _edit_widgets(plan: Plan) -> dict[str, Any]:
-    return {
-        "erase_scale": 1.0,
-        "preserve_scale": 0.1,
-        "edit_ridge": plan.edit_ridge,
-        "tokens": "from subject",
-        "ridge_scale": "auto",
-        "mode": "paper",
-        "prior_scale": 1.0,
-        "free_share": 0.0,
-        "seal": 0.0,
-        "seal_caution": 0.1,
-    }

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from demo.graphs import PIXELS, add_prompt
-from demo.judge import Judge, classify
+from demo.graphs import PIXELS, add_pictures, add_prompt
+from demo.judge import Judge, Verdict, classify
 from demo.world import COLOURS
 from harness.client import Client
 from harness.graph import Graph, Node, Output
@@ -65,8 +65,9 @@ class Experiment:
         asked = []
         for question in self.task.questions()["by name"]:
             with_concept, without_concept = self.task.pairs(question.label)
+            anchor = question.prompt.replace(question.label, ANCHORS[question.label])
             widgets = {
-                "anchor": question.prompt.replace(question.label, ANCHORS[question.label]),
+                "anchor": anchor,
                 "derivation_ridge": 0.1,
                 "ridge_scale": "auto",
                 "norm": 1.0,
@@ -74,7 +75,7 @@ class Experiment:
                 "eta": 3.0,
                 "with_concept": with_concept,
                 "without_concept": without_concept,
-                "prompt": question.prompt.replace(question.label, ANCHORS[question.label]),
+                "prompt": anchor,
                 **options,
             }
             node = graph.add(
@@ -108,13 +109,13 @@ class Experiment:
 
     def count(self, pictures: Pictures) -> dict[str, int]:
         """How many show what was asked, and n."""
-        verdicts = classify(self.judge, torch.from_numpy(pictures.pixels).float() / 255)
+        verdicts = self._judge(pictures)
         hits = sum(q.is_shown(verdict) for q, verdict in zip(pictures.questions, verdicts, strict=True))
         return {"hits": hits, "n": len(verdicts)}
 
     def count_what_stays(self, before: Pictures, after: Pictures) -> dict[str, dict[str, int]]:
         """Of pictures of the erased: in how many colour, place and background are as in the original's."""
-        was, now = (classify(self.judge, torch.from_numpy(p.pixels).float() / 255) for p in (before, after))
+        was, now = self._judge(before), self._judge(after)
         named = [next((c for c in COLOURS if c in q.prompt), None) for q in after.questions]
         colours = [verdict.colour == (name or old.colour) for name, old, verdict in zip(named, was, now, strict=True)]
         grounds, centres = zip(*(map(find_ground_and_centre, (before.pixels, after.pixels))), strict=True)
@@ -122,6 +123,9 @@ class Experiment:
         same_place = np.linalg.norm(centres[0] - centres[1], axis=-1) < 0.1
         counted = {"colour": sum(colours), "background": int(same_ground.sum()), "place": int(same_place.sum())}
         return {f"{name} stays": {"hits": hits, "n": len(now)} for name, hits in counted.items()}
+
+    def _judge(self, pictures: Pictures) -> list[Verdict]:
+        return classify(self.judge, torch.from_numpy(pictures.pixels).float() / 255)
 
     def _begin(self) -> tuple[Graph, Node]:
         graph = Graph()
@@ -152,26 +156,11 @@ class Experiment:
         self, graph: Graph, demo: Node, model: Output, method: Method, asked: Sequence[tuple[Question, Output]]
     ) -> Pictures:
         negative = ", ".join(self.task.erased) if method.negative else ""
-        nodes = [self._sample(graph, demo, model, positive, negative) for _, positive in asked]
+        shown = (add_pictures(graph, demo, model, each, SEED, self.per_prompt, negative) for _, each in asked)
+        nodes = [graph.add("PreviewImage", images=pictures) for pictures in shown]
         result = self.client.run(graph)
         pixels = [picture[..., :3] for node in nodes for picture in result.images(node)]
         return Pictures(np.stack(pixels), [q for q, _ in asked for _ in range(self.per_prompt)])
-
-    def _sample(self, graph: Graph, demo: Node, model: Output, positive: Output, negative: str) -> Node:
-        sampled = graph.add(
-            "KSampler",
-            model=model,
-            seed=SEED,
-            steps=20,
-            cfg=5.0,
-            sampler_name="euler",
-            scheduler="normal",
-            positive=positive,
-            negative=add_prompt(graph, demo, negative),
-            latent_image=graph.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=self.per_prompt)[0],
-            denoise=1.0,
-        )
-        return graph.add("PreviewImage", images=graph.add("VAEDecode", samples=sampled[0], vae=demo[2])[0])
 
 
 def measure_change(before: Pictures, after: Pictures) -> float:

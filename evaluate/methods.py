@@ -5,24 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-WIDGETS: dict[str, Any] = {
-    "schedule": "manual",
-    "thoroughness": 0.5,
-    "carefulness": 0.5,
-    "iteration": "paper",
-    "epochs": 0,
-    "derivation_ridge": 0.1,
-    "erase_scale": 1.0,
-    "preserve_scale": 0.1,
-    "edit_ridge": 0.1,
-    "tokens": "from subject",
-    "ridge_scale": "auto",
-    "mode": "paper",
-    "prior_scale": 1.0,
-    "free_share": 0.0,
-    "seal": 0.0,
-    "seal_caution": 0.1,
-}
+from demo.graphs import ITERATE
 
 
 @dataclass(frozen=True)
@@ -35,7 +18,7 @@ class Method:
 
 
 def _iterate(name: str, **changes: Any) -> Method:
-    return Method(name, {**WIDGETS, **changes})
+    return Method(name, {**ITERATE, **changes})
 
 
 ORIGINAL = Method("original")

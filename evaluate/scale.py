@@ -16,12 +16,10 @@ import torch
 from bench.cases import CASES, TOKENS, make_weights
 from bench.measure import read_status, reset_peak
 from rece_core.alignment import EncodedText
-from rece_core.erase import EncodedConcepts, EpochRecord, iterate_erasure
+from rece_core.erase import EncodedConcepts, EpochRecord, iterate_erasure, prepare_solvers
 from rece_core.gram import Weight, accumulate_gram
 from rece_core.prior import accumulate_prior
-from rece_core.seal import find_seals
 from rece_core.settings import EditSettings, EraseSettings
-from rece_core.solvers import OperatorSolver, RotationSolver
 
 METHODS = {
     "paper": EraseSettings(EditSettings(), 0),
@@ -73,23 +71,17 @@ def measure(name: str, targets: int, threads: int) -> str:
     weights, texts = make_weights(case), make_texts(case.width, targets)
     loaded, start = reset_peak(), time.perf_counter()
     with torch.inference_mode():
-        record = erase(weights, texts, settings, case.width)
+        record = erase(weights, texts, settings)
     seconds, peak = time.perf_counter() - start, read_status("VmHWM")
     memory = "–" if peak is None or loaded is None else f"{(peak - loaded) / 1e6:.0f}"
     return f"| {name} | {targets} | {seconds:.1f} | {memory} | {record.forgotten:.1%} | {record.drift:.1%} |"
 
 
-def erase(weights: list[Weight], texts: EncodedConcepts, settings: EraseSettings, width: int) -> EpochRecord:
+def erase(weights: list[Weight], texts: EncodedConcepts, settings: EraseSettings) -> EpochRecord:
     """The first edit and its measures."""
-    gram, sealed = accumulate_gram(weights), None
-    if settings.seal:
-        assert texts.prior is not None
-        contrasts = texts.contrasts(settings.edit.tokens)
-        _, sealed = find_seals(weights, contrasts, texts.prior, settings.seal_caution, settings.seal)
-    solver: OperatorSolver | RotationSolver = OperatorSolver(gram, sealed)
-    if settings.edit.mode == "orthogonal":
-        solver = RotationSolver(lambda: iter(weights), width, {}, 0.0)
-    (result,) = iterate_erasure(gram, texts, settings, solver=solver)
+    gram = accumulate_gram(weights)
+    _, make_solver = prepare_solvers(lambda: weights, gram, texts, settings)
+    (result,) = iterate_erasure(gram, texts, settings, solver=make_solver())
     return result.record
 
 

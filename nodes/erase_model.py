@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 from typing import Any
 
 from ..rece_core.alignment import EncodedText, average_texts
 from ..rece_core.concepts import Concepts
-from ..rece_core.erase import EncodedConcepts, count_steps, iterate_erasure
+from ..rece_core.erase import EncodedConcepts, count_steps, iterate_erasure, prepare_solvers
 from ..rece_core.erasure import Erasure
 from ..rece_core.fingerprint import fingerprint
-from ..rece_core.gram import Gram, accumulate_gram
+from ..rece_core.gram import accumulate_gram
 from ..rece_core.presets import PROBES
 from ..rece_core.prior import Prior
 from ..rece_core.schedule import RIDGES, Goals, search_schedule
-from ..rece_core.seal import Seal, find_seals
 from ..rece_core.settings import EditSettings, EraseSettings, choose_ridge_scale
-from ..rece_core.solvers import OperatorSolver, RotationSolver
 from .host import (
     Progress,
     attach_erasure,
@@ -79,7 +77,7 @@ def erase_model(
     prior = make_prior(clip, captions, progress) if captions else None
     texts = _collect_texts(concepts, encoded, preserved, probes, prior)
     gram = accumulate_gram(read_weights(model, progress))
-    seals, make_solver = _prepare(model, gram, texts, settings, progress)
+    seals, make_solver = prepare_solvers(partial(read_weights, model, progress), gram, texts, settings)
     note = ""
     if goals:
         schedule = search_schedule(
@@ -100,23 +98,6 @@ def erase_model(
         note=note,
     )
     return attach_erasure(model, erasure, on_step=progress), erasure
-
-
-def _prepare(
-    model: Any, gram: Gram, texts: EncodedConcepts, settings: EraseSettings, progress: Progress
-) -> tuple[dict[str, Seal], Callable[[], OperatorSolver | RotationSolver]]:
-    """The seals that the settings ask for, and what makes a solver beside them."""
-    seals: dict[str, Seal] = {}
-    sealed = None
-    if settings.seal:
-        assert texts.prior is not None
-        contrasts = texts.contrasts(settings.edit.tokens)
-        weights = read_weights(model, progress)
-        seals, sealed = find_seals(weights, contrasts, texts.prior, settings.seal_caution, settings.seal)
-    if settings.edit.mode == "orthogonal":
-        read = partial(read_weights, model, progress)
-        return seals, lambda: RotationSolver(read, gram.width, seals, settings.seal)
-    return seals, lambda: OperatorSolver(gram, sealed)
 
 
 def _count_passes(settings: EraseSettings) -> int:

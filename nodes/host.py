@@ -115,10 +115,10 @@ def read_weights(model: Any, on_step: OnStep = lambda step: None) -> Iterator[We
     patches = model.get_key_patches(UNET)
     for entry in list_text_entries(model):
         on_step(f"read {entry.name.removeprefix(UNET)}")
-        yield Weight(entry.name, entry.role, _read(model, patches[entry.name], entry.name))
+        yield Weight(entry.name, entry.role, read_patched(model, patches[entry.name], entry.name))
 
 
-def _read(model: Any, patches: Any, name: str) -> Tensor:
+def read_patched(model: Any, patches: Any, name: str) -> Tensor:
     """One weight as its key patches leave it, float32 on the device the host computes on."""
     (stored, convert), *attached = patches
     weight = comfy.model_management.cast_to_device(stored, model.load_device, torch.float32, copy=True)
@@ -191,7 +191,10 @@ def _bias_patches(model: Any, erasure: Erasure, strength: float) -> dict[str, An
     }
     patches = model.get_key_patches(UNET) if outputs else {}
     return {
-        bias: ("diff", (strength * seal.bias_change(_read(model, patches[name], name), erasure.settings.seal).cpu(),))
+        bias: (
+            "diff",
+            (strength * seal.bias_change(read_patched(model, patches[name], name), erasure.settings.seal).cpu(),),
+        )
         for (name, bias), seal in outputs.items()
     }
 

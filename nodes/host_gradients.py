@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import comfy.lora
 import comfy.model_management
 import comfy.sample
 import latent_preview
@@ -21,7 +20,7 @@ from comfy.ldm.modules.attention import attention_pytorch
 from torch import Tensor
 from torch.func import functional_call
 
-from .host import MAX_WORDS, UNET, OnStep, Progress
+from .host import MAX_WORDS, UNET, OnStep, Progress, read_patched
 
 DRAWING_STEPS = 20
 DRAWING_CFG = 6.0
@@ -205,12 +204,8 @@ class _Encoder(torch.nn.Module):
 
 def _copy_weights(model: Any, prefix: str = "") -> dict[str, Tensor]:
     """The weights of `model` below `prefix` with all patches, float32 on the device the host computes on."""
-    copies = {}
-    for name, ((stored, convert), *attached) in model.get_key_patches(prefix).items():
-        weight = comfy.model_management.cast_to_device(stored, model.load_device, torch.float32, copy=True)
-        weight = comfy.lora.calculate_weight(attached, convert(weight, inplace=True), name)
-        copies[name.removeprefix(prefix)] = weight
-    return copies
+    patched = model.get_key_patches(prefix).items()
+    return {name.removeprefix(prefix): read_patched(model, patches, name) for name, patches in patched}
 
 
 def _attend(chosen: Any, *args: Any, **kwargs: Any) -> Tensor:

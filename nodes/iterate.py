@@ -10,7 +10,15 @@ from ..rece_core.schedule import Goals
 from ..rece_core.settings import ITERATIONS, EditSettings, EraseSettings
 from .erase_model import erase_model, make_edit_settings, pick_seal
 from .host import measure_share, show_on_node
-from .types import CATEGORY, derivation_ridge_input, edit_inputs, erase_inputs, erase_outputs, protection_inputs
+from .types import (
+    CATEGORY,
+    derivation_ridge_input,
+    edit_inputs,
+    erase_inputs,
+    erase_outputs,
+    list_lines,
+    protection_inputs,
+)
 
 
 class ReceIterate(io.ComfyNode):
@@ -118,7 +126,7 @@ class ReceIterate(io.ComfyNode):
             }
         edit = make_edit_settings(clip, **widgets)
         settings = EraseSettings(edit, epochs, derivation_ridge, iteration, **pick_seal(widgets))
-        chosen = [line.strip() for line in probes.splitlines() if line.strip()]
+        chosen = list_lines(probes)
         erased, erasure = erase_model(model, clip, concepts, settings, chosen or PROBES, goals)
         report = f"{describe_erasure(erasure)}\n{measure_share(model):.1%} of the model's parameters changed."
         return io.NodeOutput(erased, erasure, report, ui=show_on_node(summarize_erasure(erasure)))

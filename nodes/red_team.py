@@ -12,7 +12,7 @@ from torch import Tensor
 from ..rece_core.red_team import add_derived, find_direction
 from .attack_model import Inquiry, attacked_inputs, describe_attack, make_conditioning
 from .host import Prompt, encode_prompt, encode_text, show_on_node
-from .types import CATEGORY, derivation_ridge_input, ridge_scale_input
+from .types import CATEGORY, derivation_ridge_input, list_lines, ridge_scale_input
 
 DERIVED, ADDED, RING_A_BELL, PARAPHRASES = "derived", "added", "ring-a-bell", "paraphrases"
 
@@ -99,7 +99,7 @@ class ReceRedTeam(io.ComfyNode):
             attacks = [_change(start, tokens)]
         elif attack == RING_A_BELL:
             start = encode_prompt(clip, prompt) if prompt.strip() else inquiry.prompt
-            pairs = ([encode_text(clip, line) for line in _lines(text)] for text in (with_concept, without_concept))
+            pairs = ([encode_text(clip, line) for line in list_lines(text)] for text in (with_concept, without_concept))
             direction = find_direction(*pairs)
             attacks = [_change(start, start.encoded.tokens + eta * direction)]
         else:
@@ -177,7 +177,7 @@ def _text_inputs() -> list[io.Input]:
 
 
 def _encode_paraphrases(clip: Any, paraphrases: str) -> list[Prompt]:
-    texts = _lines(paraphrases)
+    texts = list_lines(paraphrases)
     if not texts:
         raise ValueError(
             "no paraphrases were given. Write at least one prompt, a line each, that describes the target without "
@@ -204,7 +204,3 @@ def _report(inquiry: Inquiry, attack: str, attacks: Sequence[Prompt]) -> io.Node
         [measures.norm_ratio for measures in measured],
         ui=show_on_node("\n".join(texts)),
     )
-
-
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -18,7 +18,7 @@ from .host import (
     show_on_node,
 )
 from .pictures import to_images
-from .types import CATEGORY, ErasureType
+from .types import CATEGORY, ErasureType, list_lines
 
 
 class ReceReport(io.ComfyNode):
@@ -64,7 +64,7 @@ class ReceReport(io.ComfyNode):
         entries = list_text_entries(model)
         erasure.check_encoder(fingerprint_encoder(clip))
         check_layers(erasure, entries)
-        texts = [line.strip() for line in probes.splitlines() if line.strip()] or PROBES
+        texts = list_lines(probes) or PROBES
         encoded = [encode_prompt(clip, text).encoded for text in texts]
         evidence = gather_evidence(erasure, read_weights(model, Progress(len(entries))), encoded)
         chart = to_images(render_chart(evidence)[None])

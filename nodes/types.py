@@ -14,6 +14,11 @@ CaseType = io.Custom("RECE_CASE")
 CountsType = io.Custom("RECE_COUNTS")
 
 
+def list_lines(text: str) -> list[str]:
+    """What a user wrote one a line, without blank lines."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
 def erase_inputs() -> list[io.Input]:
     """What the nodes that erase need: a model, its text encoder, concepts."""
     return [

@@ -17,9 +17,9 @@ from .measures import measure_drift, measure_forgotten, measure_norm_ratio, meas
 from .operator import Operator
 from .preservation import EditProblem, Preservation
 from .prior import Prior
-from .seal import Contrast
+from .seal import Contrast, Seal, find_seals
 from .settings import EraseSettings
-from .solvers import OperatorSolver, Solver
+from .solvers import OperatorSolver, ReadWeights, RotationSolver, Solver
 
 OnStep = Callable[[str], None]
 
@@ -117,6 +117,24 @@ def iterate_erasure(
         derived = tuple(_derive_each(derivation, texts, stage, on_step))
         record = task.measure(epoch, solver.operator, pair, values, derived, start)
         yield EpochResult(record, solver.operator, derived)
+
+
+def prepare_solvers(
+    read: ReadWeights, gram: Gram, texts: EncodedConcepts, settings: EraseSettings
+) -> tuple[dict[str, Seal], Callable[[], Solver]]:
+    """The seals that `settings` ask for, by name of their value projection, and what makes a solver beside them.
+
+    `read` gives the original text entries, whose Gram matrix is `gram`; it is called anew for every pass over them.
+    """
+    seals: dict[str, Seal] = {}
+    sealed = None
+    if settings.seal:
+        assert texts.prior is not None
+        contrasts = texts.contrasts(settings.edit.tokens)
+        seals, sealed = find_seals(read(), contrasts, texts.prior, settings.seal_caution, settings.seal)
+    if settings.edit.mode == "orthogonal":
+        return seals, lambda: RotationSolver(read, gram.width, seals, settings.seal)
+    return seals, lambda: OperatorSolver(gram, sealed)
 
 
 def count_steps(targets: int, settings: EraseSettings) -> int:

@@ -11,15 +11,13 @@ from torch import Tensor
 
 from rece_core.alignment import EncodedText, average_texts
 from rece_core.concepts import parse_concepts
-from rece_core.erase import EncodedConcepts, iterate_erasure
+from rece_core.erase import EncodedConcepts, iterate_erasure, prepare_solvers
 from rece_core.erasure import Erasure
 from rece_core.fingerprint import fingerprint
 from rece_core.gram import Weight, accumulate_pair_grams
 from rece_core.measures import measure_forgotten
 from rece_core.prior import accumulate_prior
-from rece_core.seal import Seal, find_seals
 from rece_core.settings import ITERATIONS, EditSettings, EraseSettings
-from rece_core.solvers import OperatorSolver, RotationSolver
 from tests.core.random_models import Scene, deviation, make_scene, make_text, randn
 
 WIDTH = 40
@@ -38,14 +36,8 @@ def make_case(seed: int = 0) -> Scene:
 
 def erase(scene: Scene, settings: EraseSettings) -> Erasure:
     """What the nodes do, on bare weights."""
-    seals: dict[str, Seal] = {}
-    sealed = None
-    if settings.seal:
-        contrasts = scene.texts.contrasts(settings.edit.tokens)
-        seals, sealed = find_seals(scene.weights, contrasts, scene.texts.prior, settings.seal_caution, settings.seal)
-    solver: OperatorSolver | RotationSolver = OperatorSolver(scene.gram, sealed)
-    if settings.edit.mode == "orthogonal":
-        solver = RotationSolver(lambda: iter(scene.weights), WIDTH, seals, settings.seal)
+    seals, make_solver = prepare_solvers(lambda: scene.weights, scene.gram, scene.texts, settings)
+    solver = make_solver()
     results = list(iterate_erasure(scene.gram, scene.texts, settings, solver=solver))
     sketch = fingerprint(scene.gram.total)
     records = tuple(result.record for result in results)

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from demo.graphs import ITERATE
 from demo.judge import Verdict
 from demo.world import FILLS, SHAPES
 from evaluate.__main__ import Results
 from evaluate.experiment import Pictures, find_ground_and_centre, measure_change
-from evaluate.methods import METHODS, WIDGETS
+from evaluate.methods import METHODS
 from evaluate.table import find_interval, write_chart, write_tables
 from evaluate.tasks import TASKS, Question, Task
 from rece_core.concepts import drop_named, parse_concepts
@@ -46,7 +47,7 @@ def test_what_protects_the_rest_is_not_what_is_asked_in_other_phrasings(task: Ta
 def test_methods_differ_in_known_widgets() -> None:
     assert len({method.name for method in METHODS}) == len(METHODS)
     for method in METHODS:
-        assert method.widgets is None or set(method.widgets) == set(WIDGETS)
+        assert method.widgets is None or set(method.widgets) == set(ITERATE)
 
 
 def test_a_question_is_answered_by_shape_or_fill() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from demo.graphs import EDIT
+from demo.graphs import ITERATE as WIDGETS
 from harness.client import Client, Result
 from harness.graph import Graph, Node, Output
 
@@ -15,18 +17,6 @@ TARGETS = f"{TARGET} => a blue square"
 ROUNDING = 2  # of 255: what the order of sums and one rounding of weights may change in a picture
 CLEAR = 30  # of 255: a difference that anybody can see
 
-EDIT = {
-    "erase_scale": 1.0,
-    "preserve_scale": 0.1,
-    "edit_ridge": 0.1,
-    "tokens": "from subject",
-    "ridge_scale": "auto",
-    "mode": "paper",
-    "prior_scale": 1.0,
-    "free_share": 0.0,
-    "seal": 0.0,
-    "seal_caution": 0.1,
-}
 TEXTS = {
     "kind": "custom",
     "targets": TARGETS,
@@ -35,15 +25,7 @@ TEXTS = {
     "phrasings": "as typed",
     "captions": "everyday captions",
 }
-ITERATE = {
-    "schedule": "manual",
-    "thoroughness": 0.5,
-    "carefulness": 0.5,
-    "iteration": "paper",
-    "epochs": 1,
-    "derivation_ridge": 0.1,
-    **EDIT,
-}
+ITERATE = {**WIDGETS, "epochs": 1}
 
 Picture = npt.NDArray[np.uint8]
 
