@@ -35,8 +35,8 @@ from harness.server import Server, ServerError, link_folder
 
 #: What the type checker reads by its name; `nodes` is read as a part of the pack, see `_check_types_of_nodes`.
 TYPED = ("rece_core", "harness", "demo", "bench", "evaluate", "run.py")
-#: What Prettier formats.
-SCRIPTS = ("web/js", "tests/web/*.js", "*.config.js", "package.json", "tsconfig.json")
+#: What ESLint and Prettier read.
+SCRIPTS = ("web/js/**/*.js", "tests/web/**/*.js", "eslint.config.js")
 
 
 def setup(more: list[str]) -> int:
