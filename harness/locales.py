@@ -1,10 +1,11 @@
-"""Keep the texts in `locales/` complete: English from the schemas, the other languages compared with it.
+"""Keep the texts in `locales/` complete: English from where it is written, the other languages compared with it.
 
     python run.py serve                          # in one terminal
     python -m harness.locales http://127.0.0.1:8188
 
-writes `locales/en/nodeDefs.json` anew, and says what changed in it and what the other languages lack or have too much.
-Those are written by people, in the host's own format (what its page looks up is what its own locales have).
+writes the English of the nodes (from their schemas) and of the page's scripts (from `web/js/words.js`) anew, and says what
+changed in it and what the other languages lack or have too much. Those are written by people. The files have the host's
+own format, see `app/custom_node_manager.py` there; its page looks up in them what its own locales have.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ FOLDER = ROOT / "locales"
 ENGLISH = "en"
 FILES = ("nodeDefs", "main", "settings", "commands")
 CATEGORY = "RECE"
+WORDS = ROOT / "web" / "js" / "words.js"
 CONTROL = "control_after_generate"  # the widget that the page puts below a seed
 
 Texts = dict[str, Any]
@@ -48,6 +50,13 @@ def _describe(info: Mapping[str, Any]) -> Texts:
     return described | ({"inputs": inputs} if inputs else {}) | ({"outputs": outputs} if outputs else {})
 
 
+def read_words() -> dict[str, str]:
+    """What the page's scripts say, in English, by its name: the one object literal of `web/js/words.js`."""
+    literal = re.search(r"^const ENGLISH = \{$(.*?)^\};$", WORDS.read_text("utf-8"), flags=re.M | re.S)
+    assert literal, "words.js no longer begins its words as expected"
+    return {name: json.loads(text) for name, text in re.findall(r'(\w+):\s+("(?:[^"\\]|\\.)*"),', literal[1])}
+
+
 def list_languages() -> list[str]:
     """The languages beside English, by the names of their folders."""
     return sorted(path.name for path in FOLDER.iterdir() if path.is_dir() and path.name != ENGLISH)
@@ -57,7 +66,7 @@ def read_texts(language: str) -> dict[str, str]:
     """All texts of a language by their path, as in `nodeDefs.ReceConcepts.display_name`."""
     texts: dict[str, str] = {}
     for file in FILES:
-        content = json.loads((FOLDER / language / f"{file}.json").read_text("utf-8"))
+        content = _read(language, file)
         texts |= flatten(content if file == "main" else {file: content})
     return texts
 
@@ -76,12 +85,21 @@ def list_placeholders(text: str) -> list[str]:
 
 
 def write_english(nodes: Texts) -> list[str]:
-    """Write the English `nodeDefs`; the paths of the texts that are no longer what they were."""
-    path = FOLDER / ENGLISH / "nodeDefs.json"
-    before, after = flatten(json.loads(path.read_text("utf-8"))) if path.exists() else {}, flatten(nodes)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(nodes, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return [name for name, text in after.items() if name in before and before[name] != text]
+    """Write what English is made from the sources; the paths of the texts that are no longer what they were."""
+    before = read_texts(ENGLISH)
+    main = _read(ENGLISH, "main")
+    _write(ENGLISH, "main", main | {"rece": read_words()})
+    _write(ENGLISH, "nodeDefs", nodes)
+    return [name for name, text in read_texts(ENGLISH).items() if before.get(name, text) != text]
+
+
+def _read(language: str, file: str) -> Texts:
+    return dict(json.loads((FOLDER / language / f"{file}.json").read_text("utf-8")))
+
+
+def _write(language: str, file: str, content: Texts) -> None:
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    (FOLDER / language / f"{file}.json").write_text(text, encoding="utf-8")
 
 
 def main() -> int:

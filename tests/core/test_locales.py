@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from harness.locales import ENGLISH, FILES, FOLDER, list_languages, list_placeholders, read_texts
+from harness.locales import ENGLISH, FILES, FOLDER, list_languages, list_placeholders, read_texts, read_words
 
 LANGUAGES = ("ja", "zh")
 # What is the same in every language: names of things, and words that the host's own locales leave as they are.
@@ -19,6 +19,13 @@ def test_these_are_all_and_nothing_else_lies_there() -> None:
     assert sorted(path.name for path in FOLDER.iterdir()) == sorted([ENGLISH, *LANGUAGES])
     for language in (ENGLISH, *LANGUAGES):
         assert sorted(path.name for path in (FOLDER / language).iterdir()) == sorted(f"{name}.json" for name in FILES)
+
+
+def test_english_is_what_the_scripts_say() -> None:
+    """After a change to `web/js/words.js` run `python -m harness.locales URL`, and translate what it lists."""
+    said = {name.removeprefix("rece."): text for name, text in read_texts(ENGLISH).items() if name.startswith("rece.")}
+    assert said == read_words()
+    assert said["copy"] == "Copy as text"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
