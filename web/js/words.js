@@ -3,8 +3,8 @@
 const ENGLISH = {
   eraseEntry: "Erase a concept",
   compareEntry: "Compare before and after",
-  askTitle: "Erase a concept",
-  askMessage: "What shall the model forget? For example: snoopy, or: van gogh => art",
+  askTitle: "What shall the model forget?",
+  askMessage: "such as: van gogh => art",
   noSource: "Select the node that loads your model: one that outputs MODEL and CLIP.",
   noBranch:
     "Nothing is drawn with an erased model here. Connect RECE Iterate to a sampler and decode its picture first.",
