@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from harness.locales import ENGLISH, FILES, FOLDER, list_languages, list_placeholders, read_texts, read_words
+from harness.locales import ENGLISH, FILES, FOLDER, WORDS, list_languages, list_placeholders, read_texts, read_words
 
 LANGUAGES = ("ja", "zh")
 # What is the same in every language: names of things, and words that the host's own locales leave as they are.
@@ -26,6 +26,16 @@ def test_english_is_what_the_scripts_say() -> None:
     said = {name.removeprefix("rece."): text for name, text in read_texts(ENGLISH).items() if name.startswith("rece.")}
     assert said == read_words()
     assert said["copy"] == "Copy as text"
+
+
+def test_english_names_commands_as_the_entry_does() -> None:
+    entry = (WORDS.parent / "rece.js").read_text("utf-8")
+    labels = re.findall(r'\bid: (\w+),\s+label: "(.+)"', entry)
+    ids = dict(re.findall(r'^const (\w+) = "(RECE\.\w+)";$', entry, flags=re.M))
+    english = read_texts(ENGLISH)
+    commands = {name: text for name, text in english.items() if name.startswith("commands.")}
+    assert commands == {f"commands.{ids[name].replace('.', '_')}.label": label for name, label in labels}
+    assert {f"menuLabels.{label}" for _, label in labels} <= english.keys()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
