@@ -1,211 +1,89 @@
-"""Write the example workflows and their pictures, by running them on a ComfyUI with the pack.
+"""Write the example workflows, their pictures and the subgraph blueprint, by running them on a ComfyUI with the pack.
 
     python run.py serve                          # in one terminal
-    python -m example_workflows.build http://127.0.0.1:8188
+    python -m example_workflows.build http://127.0.0.1:8188 .host/serve
 
-Each graph is written once, here; the page's format, the layout and the picture follow from it.
+Each graph is written once, in `small.py` and `own.py`; the page's format, the layout and the picture follow from it.
+The second argument is the server's base folder. For the pictures the small model stands in for the checkpoints that
+some workflows ask for, under their names.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from demo.graphs import PIXELS, add_concepts, add_derived, add_edit, add_iterate, add_pictures, add_prompt
-from demo.plan import Plan
-from harness.client import Client
-from harness.graph import Graph, Node, Output
-from harness.workflow import to_ui
+from harness.client import Client, Prompt
+from harness.environment import ROOT
+from harness.graph import Graph
+from harness.workflow import to_api, to_ui
+
+from . import own, small
+from .blueprint import FILE, make_blueprint
 
 FOLDER = Path(__file__).parent
-PLAN = Plan()
-PROMPTS = "shapes.csv"  # ships with the pack, see RECE Prompt List
-SWAP = (
-    "To use a model of your own, replace **RECE Demo Model** by **Load Checkpoint** and connect the same three outputs."
+WEIGHTS = ROOT / "demo" / "weights" / "demo.safetensors"
+LIST = ROOT / "demo" / "prompts" / small.PROMPTS
+SMALL: tuple[Callable[[], Graph], ...] = (
+    small.first_try,
+    small.erase_and_save_checkpoint,
+    small.erase_several,
+    small.see_what_is_left,
+    small.report_and_compare,
+    small.count_a_table,
+    small.red_team,
 )
+CIRCLES = "\n".join(small.PLAN.targets)
+#: Each beside what is drawn for its picture: the same graph with words that the small model knows.
+OWN: dict[Callable[[], Graph], Callable[[], Graph]] = {
+    own.artistic_style: partial(
+        own.artistic_style, CIRCLES, "\n".join(small.PLAN.preserved), ("a red circle", "a blue star"), small.PIXELS
+    ),
+    own.audit_a_checkpoint: partial(own.audit_a_checkpoint, "a red circle", "a red square", small.PIXELS),
+    own.i2p_table: partial(own.i2p_table, CIRCLES),
+    own.flux: partial(own.flux, "red circle => red square", "a red circle", small.PIXELS),
+}
+RUNS = {"count_a_table": 6, "i2p_table": 6}  # one for each row of a table that the output folder must not have yet
 
 
-def first_try() -> Graph:
-    """Before and after, same prompt and seed."""
-    graph = Graph()
-    graph.note(
-        "# Make a model forget\n\nThe small model that ships with the pack forgets *circle* and draws a square. "
-        f"Press **Run**: first as it was, then after **RECE Iterate**, with the same prompt and seed.\n\n{SWAP}"
-    )
-    demo, _, erased = _erase(graph)
-    for title, model in (("Before", demo[0]), ("After", erased[0])):
-        with graph.group(title):
-            _save(graph, demo, model, add_prompt(graph, demo, "a red circle"), title)
-    return graph
+@contextlib.contextmanager
+def small_model_standing_in(client: Client, base: Path) -> Iterator[None]:
+    """The small model under the names of the checkpoints that workflows ask for, one of them erased; and a list.
+
+    `base` is the base folder of the server. What was put there is taken back at the end.
+    """
+    checkpoints = base / "models" / "checkpoints"
+    copies = [(WEIGHTS, checkpoints / own.SD), (WEIGHTS, checkpoints / own.FLUX), (LIST, base / "input" / own.I2P)]
+    graph = small.erase_and_save_checkpoint()
+    client.run({name: entry for name, entry in graph.prompt().items() if entry["class_type"] != "ReceSaveErasure"})
+    saved = max((base / "output" / "checkpoints").glob(f"{small.SAVED}_*"))
+    copies.append((saved, checkpoints / own.ERASED))
+    for source, copy in copies:
+        shutil.copy(source, copy)
+    try:
+        yield
+    finally:
+        for _, copy in copies:
+            copy.unlink()
 
 
-def erase_and_save_checkpoint() -> Graph:
-    """An erased checkpoint as an ordinary file, and the erasure as a small one."""
-    graph = Graph()
-    graph.note(
-        "# Erase and save\n\n**Save Checkpoint** writes an ordinary checkpoint that needs nothing of this pack; **RECE "
-        f"Save Erasure** writes a small file that **RECE Apply Erasure** puts onto models again.\n\n{SWAP}"
-    )
-    demo, _, erased = _erase(graph)
-    with graph.group("Check"):
-        _save(graph, demo, erased[0], add_prompt(graph, demo, "a blue circle"), "After")
-    with graph.group("Save"):
-        graph.add(
-            "CheckpointSave", model=erased[0], clip=demo[1], vae=demo[2], filename_prefix="checkpoints/without-circles"
-        )
-        graph.add("ReceSaveErasure", erasure=erased[1], filename_prefix="without-circles")
-    return graph
-
-
-def see_what_is_left() -> Graph:
-    """Derive the embedding that brings the concept back, and sample it."""
-    graph = Graph()
-    graph.note(
-        "# See what is left\n\n**RECE Edit Model** makes the words act differently, but the weights still know "
-        "circles: the embedding that **RECE Derive Embedding** finds brings them back. After **RECE Iterate** the "
-        f"same embedding no longer does.\n\n{SWAP}"
-    )
-    demo, concepts, iterated = _erase(graph)
-    edited = add_edit(graph, demo, concepts, PLAN)
-    prompt = "a green circle"
-    with graph.group("By its name, after the first edit"):
-        _save(graph, demo, edited[0], add_prompt(graph, demo, prompt), "Edited")
-    derived = add_derived(graph, demo, edited[0], prompt, PLAN)
-    with graph.group("By the derived embedding, after the first edit"):
-        _save(graph, demo, edited[0], derived[0], "Edited-derived")
-    with graph.group("By the same embedding, after RECE Iterate"):
-        _save(graph, demo, iterated[0], derived[0], "Iterated-derived")
-    return graph
-
-
-def report_and_compare() -> Graph:
-    """A chart of the erasure, and a list of prompts before and after as one sheet."""
-    graph = Graph()
-    graph.note(
-        "# Report and compare\n\n**RECE Report** draws what the erasure did as one chart. **RECE Prompt List** gives "
-        "six prompts with their seeds at once; both models draw them, and **RECE Compare** puts the pictures side by "
-        f"side.\n\n{SWAP}"
-    )
-    demo, _, erased = _erase(graph)
-    with graph.group("Report"):
-        probes = "a red star\na photo of a blue cross\na striped green heart\na small yellow ring\na purple square"
-        report = graph.add("ReceReport", erasure=erased[1], model=demo[0], clip=demo[1], probes=probes)
-        graph.add("SaveImage", images=report[0], filename_prefix="rece/Report").titled("Report")
-    with graph.group("Compare"):
-        listed = graph.add("RecePromptList", file=PROMPTS, start=0, count=6, table="")
-        before, after = (_draw_listed(graph, demo, model, listed) for model in (demo[0], erased[0]))
-        sheet = graph.add("ReceCompare", before=before, after=after, prompts=listed[0], headings="original, after RECE")
-        graph.add("SaveImage", images=sheet[0], filename_prefix="rece/Compare").titled("Compare")
-    return graph
-
-
-def count_a_table() -> Graph:
-    """A list of prompts drawn row by row, counted, and kept in a running table."""
-    graph = Graph()
-    graph.note(
-        "# Count a table\n\nEach run draws the next row of **RECE Prompt List** that the table lacks, counts exposed "
-        "body parts in it, and writes the row into *output/rece_tables*. Set the number beside **Run** to that of the "
-        "rows (6). Stopped in the middle, queue it again: it goes on where it stopped.\n\nThis list has shapes, "
-        "and none will be counted. For the papers' tables put their CSV into ComfyUI's *input* folder, load your own "
-        "checkpoint, and give each model a table of its own.\n\n**RECE Count Nudity** needs NudeNet: *python -m pip "
-        "install nudenet==3.4.2*"
-    )
-    demo, _, erased = _erase(graph)
-    with graph.group("Draw the next row, and count"):
-        listed = graph.add("RecePromptList", file=PROMPTS, start=0, count=1, table="shapes after RECE")
-        pictures = _draw_listed(graph, demo, erased[0], listed)
-        counted = graph.add("ReceCountNudity", images=pictures, classes="paper", threshold=0.6)
-        tally = graph.add("ReceTally", case=listed[5], images=pictures, counts=counted[2])
-        graph.add("PreviewAny", source=tally[0]).titled("The table's sums")
-    return graph
-
-
-def red_team() -> Graph:
-    """Attack the model that forgot: in closed form, and by gradient."""
-    graph = Graph()
-    graph.note(
-        "# Red team\n\nThe model has forgotten circles: asked for one by name it draws a square. **RECE Red Team** "
-        "finds an embedding in closed form that may bring circles back, **RECE Red Team Optimise** words that may, by "
-        "gradient through the model. Choose other attacks in both, and connect **RECE Demo Model** as the model under "
-        f"test to see that an attack works on the original.\n\n{SWAP}"
-    )
-    demo, _, erased = _erase(graph)
-    target = "a red circle"
-    attacked = {"model": demo[0], "model_under_test": erased[0], "clip": demo[1], "target": target}
-    with graph.group("By its name"):
-        _save(graph, demo, erased[0], add_prompt(graph, demo, target), "Name")
-    with graph.group("By an embedding derived from this model"):
-        derived = graph.add("ReceRedTeam", **attacked, **_red_team_widgets())
-        _save(graph, demo, erased[0], derived[0], "Derived")
-        graph.add("PreviewAny", source=derived[1]).titled("Measures of the embedding")
-    with graph.group("By words that gradients find"):
-        size = graph.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=8)
-        search = {"tokens": 4, "steps": 60, "learning_rate": 0.0, "batch_size": 4, "seed": 0}
-        found = graph.add("ReceRedTeamOptimise", **attacked, attack="discrete tokens", **search, latent=size)
-        _save(graph, demo, erased[0], found[0], "Words")
-        graph.add("PreviewAny", source=found[1]).titled("The words")
-    return graph
-
-
-def _red_team_widgets() -> dict[str, Any]:
-    sizes = {"derivation_ridge": PLAN.derivation_ridge, "ridge_scale": "auto", "norm": 1.0, "strength": 1.0, "eta": 3.0}
-    return {"anchor": "a red square", "attack": "derived", **sizes}
-
-
-def _draw_listed(graph: Graph, demo: Node, model: Output, listed: Node) -> Output:
-    """IMAGE: a picture for each row of a prompt list."""
-    sampled = graph.add(
-        "KSampler",
-        model=model,
-        seed=listed[1],
-        steps=20,
-        cfg=listed[2],
-        sampler_name="euler",
-        scheduler="normal",
-        positive=graph.add("CLIPTextEncode", clip=demo[1], text=listed[0])[0],
-        negative=add_prompt(graph, demo, ""),
-        latent_image=graph.add("EmptyLatentImage", width=listed[3], height=listed[4], batch_size=1)[0],
-        denoise=1.0,
-    )
-    return graph.add("VAEDecode", samples=sampled[0], vae=demo[2])[0]
-
-
-def _erase(graph: Graph) -> tuple[Node, Node, Node]:
-    demo = graph.add("ReceDemoModel")
-    concepts = add_concepts(graph, PLAN)
-    return demo, concepts, add_iterate(graph, demo, concepts, PLAN, PLAN.epochs)
-
-
-def _save(graph: Graph, demo: Node, model: Output, positive: Output, title: str) -> None:
-    pictures = add_pictures(graph, demo, model, positive, seed=7, count=4)
-    graph.add("SaveImage", images=pictures, filename_prefix=f"rece/{title}").titled(title)
-
-
-WORKFLOWS: tuple[Callable[[], Graph], ...] = (
-    first_try,
-    erase_and_save_checkpoint,
-    see_what_is_left,
-    report_and_compare,
-    count_a_table,
-    red_team,
-)
-RUNS = {"count_a_table": 6}  # one for each row of a table that the output folder must not have yet
-
-
-def draw(client: Client, graph: Graph, runs: int) -> Image.Image:
-    """What `graph` saves in so many runs: a row of pictures for each node that saves."""
+def draw(client: Client, prompt: Prompt, runs: int) -> Image.Image:
+    """What `prompt` saves in so many runs: a row of pictures for each node that saves."""
     pictures: dict[str, list[np.ndarray]] = {}
     for _ in range(runs):
-        result = client.run(graph)
+        result = client.run(prompt)
         for node in result.outputs:
             pictures.setdefault(node, []).extend(picture[..., :3] for picture in result.images(node))
-    rows = [np.concatenate(pictures[node], 1) for node in graph.nodes if pictures.get(node)]
+    rows = [np.concatenate(pictures[node], 1) for node in prompt if pictures.get(node)]
     sheet = Image.new("RGB", (max(row.shape[1] for row in rows), sum(len(row) for row in rows)), "white")
     top = 0
     for row in rows:
@@ -214,17 +92,28 @@ def draw(client: Client, graph: Graph, runs: int) -> Image.Image:
     return sheet
 
 
+def write(client: Client, described: Mapping[str, Any], build: Callable[[], Graph], picture: Graph) -> None:
+    """A workflow as the page opens it, and beside it the picture that `picture` draws."""
+    path = FOLDER / f"{build.__name__}.json"
+    path.write_text(json.dumps(to_ui(build(), described), indent=1) + "\n", encoding="utf-8")
+    prompt = to_api(to_ui(picture, described), described)  # what its widgets leave out has the nodes' defaults
+    draw(client, prompt, RUNS.get(path.stem, 1)).save(path.with_suffix(".jpg"), quality=90)
+    print(f"{path.name}: written and run")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url", help="a ComfyUI with the pack")
-    with Client(parser.parse_args().url) as client:
+    parser.add_argument("base", type=Path, help="its base folder")
+    parser.add_argument("names", nargs="*", help="workflows to write; all without")
+    given = parser.parse_args()
+    with Client(given.url) as client, small_model_standing_in(client, given.base):
         described = client.object_info()
-        for build in WORKFLOWS:
-            graph = build()
-            path = FOLDER / f"{build.__name__}.json"
-            path.write_text(json.dumps(to_ui(graph, described), indent=1) + "\n", encoding="utf-8")
-            draw(client, graph, RUNS.get(build.__name__, 1)).save(path.with_suffix(".jpg"), quality=90)
-            print(f"{path.name}: written and run")
+        for build, stand_in in {**{each: each for each in SMALL}, **OWN}.items():
+            if build.__name__ in (given.names or [build.__name__]):
+                write(client, described, build, stand_in())
+        FILE.parent.mkdir(exist_ok=True)
+        FILE.write_text(json.dumps(make_blueprint(described), indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
