@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from .host import Progress, attach_erasure, fingerprint_encoder, list_text_entries
+from .host import Progress, attach_erasure, list_text_entries
+from .host_texts import fingerprint_encoder
 from .types import CATEGORY, ErasureType
 
 

@@ -13,7 +13,8 @@ from ..rece_core.derive import Derivation, scaled_derivation_ridge
 from ..rece_core.gram import Weight, accumulate_pair_grams
 from ..rece_core.red_team import AttackMeasures, measure_attack
 from ..rece_core.settings import choose_ridge_scale
-from .host import Progress, Prompt, encode_prompt, list_text_entries, read_weights
+from .host import Progress, list_text_entries, read_weights
+from .host_texts import Prompt, encode_prompt
 
 Conditioning = list[list[Any]]
 

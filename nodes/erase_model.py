@@ -17,15 +17,8 @@ from ..rece_core.presets import PROBES
 from ..rece_core.prior import Prior
 from ..rece_core.schedule import RIDGES, Goals, search_schedule
 from ..rece_core.settings import EditSettings, EraseSettings, choose_ridge_scale
-from .host import (
-    Progress,
-    attach_erasure,
-    check_sealable,
-    encode_text,
-    fingerprint_encoder,
-    list_text_entries,
-    read_weights,
-)
+from .host import Progress, attach_erasure, check_sealable, list_text_entries, read_weights
+from .host_texts import encode_text, fingerprint_encoder
 from .priors import choose_captions, make_prior
 
 

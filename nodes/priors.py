@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save
 from ..rece_core.concepts import Concepts, drop_named
 from ..rece_core.erasure_file import write_atomically
 from ..rece_core.prior import Prior, accumulate_prior, read_captions
-from .host import encode_text, fingerprint_encoder
+from .host_texts import encode_text, fingerprint_encoder
 
 FOLDER = "rece_priors"  # below the host's user folder
 

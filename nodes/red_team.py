@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..rece_core.red_team import add_derived, find_direction
 from .attack_model import Inquiry, attacked_inputs, describe_attack, make_conditioning
-from .host import Prompt, encode_prompt, encode_text, show_on_node
+from .host import show_on_node
+from .host_texts import Prompt, encode_prompt, encode_text
 from .types import CATEGORY, derivation_ridge_input, list_lines, ridge_scale_input
 
 DERIVED, ADDED, RING_A_BELL, PARAPHRASES = "derived", "added", "ring-a-bell", "paraphrases"

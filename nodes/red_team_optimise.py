@@ -13,7 +13,7 @@ from torch import Tensor
 from ..rece_core.inversion import Encode, InversionSettings, InversionStep, Vocabulary, invert
 from ..rece_core.measures import measure_norm_ratio
 from .attack_model import attacked_inputs, encode_target, make_conditioning
-from .host import Prompt, encode_prompt, show_on_node
+from .host import show_on_node
 from .host_gradients import (
     DRAWING_STEPS,
     Denoiser,
@@ -28,6 +28,7 @@ from .host_gradients import (
     list_words,
     make_room,
 )
+from .host_texts import Prompt, encode_prompt
 from .types import CATEGORY
 
 INVERSION, WORDS, EMBEDDING = "concept inversion", "discrete tokens", "free embedding"

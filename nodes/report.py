@@ -8,15 +8,8 @@ from ..rece_core.chart import render_chart
 from ..rece_core.evidence import describe_evidence, gather_evidence
 from ..rece_core.presets import PROBES
 from ..rece_core.report import summarize_erasure
-from .host import (
-    Progress,
-    check_layers,
-    encode_prompt,
-    fingerprint_encoder,
-    list_text_entries,
-    read_weights,
-    show_on_node,
-)
+from .host import Progress, check_layers, list_text_entries, read_weights, show_on_node
+from .host_texts import encode_prompt, fingerprint_encoder
 from .pictures import to_images
 from .types import CATEGORY, ErasureType, list_lines
 
