@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from .host import Progress, attach_erasure, list_text_entries
+from .host import Progress, attach_erasure, describe_model
 from .host_texts import fingerprint_encoder
 from .types import CATEGORY, ErasureType
 
@@ -44,6 +44,6 @@ class ReceApplyErasure(io.ComfyNode):
 
     @classmethod
     def execute(cls, model, clip, erasure, strength) -> io.NodeOutput:
-        progress = Progress(len(list_text_entries(model)))
+        progress = Progress(len(describe_model(model).family.entries))
         erasure.check_encoder(fingerprint_encoder(clip))
         return io.NodeOutput(attach_erasure(model, erasure, strength, progress))

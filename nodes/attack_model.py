@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from comfy_api.latest import io
@@ -13,20 +13,20 @@ from ..rece_core.derive import Derivation, scaled_derivation_ridge
 from ..rece_core.gram import Weight, accumulate_pair_grams
 from ..rece_core.red_team import AttackMeasures, measure_attack
 from ..rece_core.settings import choose_ridge_scale
-from .host import Progress, list_text_entries, read_weights
+from ..rece_core.text_model import TOKENS, OnStep, TextModel
+from .host import Progress, describe_model
 from .host_texts import Prompt, encode_prompt
-
-Conditioning = list[list[Any]]
 
 
 class Inquiry:
     """An original model and the one under test side by side, and the target that may still be in it."""
 
     def __init__(self, model: Any, tested: Any, clip: Any, target: str, anchor: str) -> None:
-        progress = Progress(2 * len(list_text_entries(model)))
+        both = describe_model(model), describe_model(tested)
+        progress = Progress(2 * len(both[0].streams[TOKENS]))
         self.prompt = encode_target(clip, target, model)
         self.target, self.anchor = self.prompt.encoded, encode_prompt(clip, anchor).encoded
-        self.pair, self.values = accumulate_pair_grams(_pair_weights(model, tested, progress))
+        self.pair, self.values = accumulate_pair_grams(_pair_weights(*both, TOKENS, progress))
 
     def derive(self, derivation_ridge: float, ridge_scale: str) -> Tensor:
         """The embedding (n, d) that makes the model under test act as the original does on the target; float64."""
@@ -64,18 +64,13 @@ def encode_target(clip: Any, target: str, model: Any) -> Prompt:
     if not target.strip():
         raise ValueError("the target is empty; expected the prompt to bring back, such as 'a photo of snoopy'.")
     prompt = encode_prompt(clip, target)
-    width, read = prompt.encoded.tokens.shape[1], list_text_entries(model)[0].shape[1]
+    width, read = prompt.encoded.tokens.shape[1], describe_model(model).streams[TOKENS][0].shape[1]
     if width != read:
         raise ValueError(
             f"the text encoder gives embeddings of width {width}, but the model reads width {read}. Connect the CLIP "
             "that belongs to this model."
         )
     return prompt
-
-
-def make_conditioning(tokens: Tensor, pooled: Tensor | None) -> Conditioning:
-    """`tokens` (n, d) as the host's CONDITIONING, float32 on the CPU."""
-    return [[tokens.float().cpu()[None], {} if pooled is None else {"pooled_output": pooled}]]
 
 
 def describe_attack(name: str, measures: AttackMeasures) -> str:
@@ -86,13 +81,15 @@ def describe_attack(name: str, measures: AttackMeasures) -> str:
     )
 
 
-def _pair_weights(model: Any, tested: Any, on_step: Callable[[str], None]) -> Iterator[tuple[Weight, Tensor]]:
-    """Both models' text entries side by side; ValueError where they are not of one family."""
-    names, tested_names = ([entry.name for entry in list_text_entries(each)] for each in (model, tested))
-    if names != tested_names:
+def _pair_weights(
+    original: TextModel, tested: TextModel, stream: str, on_step: OnStep
+) -> Iterator[tuple[Weight, Tensor]]:
+    """Both models' text entries of a stream side by side; ValueError where they are not of one family."""
+    entries, counterparts = (model.streams[stream] for model in (original, tested))
+    if [entry.name for entry in entries] != [entry.name for entry in counterparts]:
         raise ValueError(
-            f"the two models differ in structure: {len(names)} weights read the text in the original, "
-            f"{len(tested_names)} in the edited one. Connect an original and an edited model of the same family."
+            f"the two models differ in structure: {len(entries)} weights read the text in the original, "
+            f"{len(counterparts)} in the edited one. Connect an original and an edited model of the same family."
         )
-    both = zip(read_weights(model, on_step), read_weights(tested, on_step), strict=True)
+    both = zip(original.read(entries, on_step), tested.read(counterparts, on_step), strict=True)
     return ((weight, counterpart.matrix) for weight, counterpart in both)

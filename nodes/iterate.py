@@ -17,6 +17,7 @@ from .types import (
     erase_inputs,
     erase_outputs,
     list_lines,
+    pooled_input,
     protection_inputs,
 )
 
@@ -91,6 +92,7 @@ class ReceIterate(io.ComfyNode):
                     tooltip="Texts to measure drift on, one a line, not among those preserved: the more they move, the "
                     "more was damaged. They are measured, not edited. Left empty: eight everyday texts.",
                 ),
+                pooled_input(),
             ],
             outputs=[
                 *erase_outputs(),
@@ -124,9 +126,9 @@ class ReceIterate(io.ComfyNode):
                 "mode": paper.mode,
                 "seal": 0.0,
             }
-        edit = make_edit_settings(clip, **widgets)
+        edit = make_edit_settings(**widgets)
         settings = EraseSettings(edit, epochs, derivation_ridge, iteration, **pick_seal(widgets))
         chosen = list_lines(probes)
-        erased, erasure = erase_model(model, clip, concepts, settings, chosen or PROBES, goals)
-        report = f"{describe_erasure(erasure)}\n{measure_share(model):.1%} of the model's parameters changed."
+        erased, erasure = erase_model(model, clip, concepts, settings, widgets, chosen or PROBES, goals)
+        report = f"{describe_erasure(erasure)}\n{measure_share(model, erasure):.1%} of the model's parameters changed."
         return io.NodeOutput(erased, erasure, report, ui=show_on_node(summarize_erasure(erasure)))
