@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rece_core.presets import PROBES, get_preset
+from ..rece_core.choices import SCHEDULES, choose_settings
+from ..rece_core.presets import PROBES
 from ..rece_core.report import describe_erasure, summarize_erasure
-from ..rece_core.schedule import Goals
-from ..rece_core.settings import ITERATIONS, EditSettings, EraseSettings
+from ..rece_core.settings import ITERATIONS, EraseSettings
 from .erase_model import erase_model, make_edit_settings, pick_seal
 from .host import measure_share, show_on_node
 from .types import (
@@ -37,8 +37,8 @@ class ReceIterate(io.ComfyNode):
                 *erase_inputs(),
                 io.Combo.Input(
                     "schedule",
-                    options=["automatic", "paper", "manual"],
-                    default="automatic",
+                    options=list(SCHEDULES),
+                    default=SCHEDULES[0],
                     tooltip="'automatic': edit ridge and epochs are searched for, by the two sliders below it; the "
                     "report says why it stopped. 'paper': mode, epochs, ridges and scales as the paper has them for "
                     "the kind of concept, unsealed. 'manual': the numbers below.",
@@ -115,19 +115,9 @@ class ReceIterate(io.ComfyNode):
         probes="",
         **widgets,
     ) -> io.NodeOutput:
-        goals = Goals.from_sliders(thoroughness, carefulness) if schedule == "automatic" else None
-        if schedule == "paper":
-            preset, paper = get_preset(concepts.kind), EditSettings()
-            epochs, derivation_ridge = preset.epochs, preset.derivation_ridge
-            widgets |= {
-                "erase_scale": paper.erase_scale,
-                "preserve_scale": paper.preserve_scale,
-                "edit_ridge": paper.ridge,
-                "mode": paper.mode,
-                "seal": 0.0,
-            }
         edit = make_edit_settings(**widgets)
-        settings = EraseSettings(edit, epochs, derivation_ridge, iteration, **pick_seal(widgets))
+        asked = EraseSettings(edit, epochs, derivation_ridge, iteration, **pick_seal(widgets))
+        settings, goals = choose_settings(schedule, concepts.kind, asked, thoroughness, carefulness)
         chosen = list_lines(probes)
         erased, erasure = erase_model(model, clip, concepts, settings, widgets, chosen or PROBES, goals)
         report = f"{describe_erasure(erasure)}\n{measure_share(model, erasure):.1%} of the model's parameters changed."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
 import matplotlib.style
@@ -26,6 +27,7 @@ LINES = {"forgotten": (BLUE, "o", "-"), "recoverable": (ORANGE, "s", "--"), "dri
 ROLES = {"key": BLUE, "value": ORANGE, "input": GREEN}
 MOST_PROBES, PROBE_LETTERS, TITLE_LETTERS = 10, 26, 62
 MOST_SECTIONS, MOST_MARKS = 6, 12
+LETTER = 0.012  # of the chart's width that a letter takes, at most
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -124,7 +126,10 @@ def _mark_sections(axes: Axes, layers: Sequence[str]) -> None:
         return
     ends = [*starts[1:], len(layers)]
     middles = [(start + end - 1) / 2 for start, end in zip(starts, ends, strict=True)]
-    axes.set_xticks(middles, [sections[start].replace("_", " ") for start in starts], fontsize=LETTERS)
+    names = [sections[start].replace("_", " ") for start in starts]
+    shares = [(end - start) / len(layers) for start, end in zip(starts, ends, strict=True)]
+    fitting = [len(name) * LETTER < share for name, share in zip(names, shares, strict=True)]
+    axes.set_xticks(list(compress(middles, fitting)), list(compress(names, fitting)), fontsize=LETTERS)
     for start in starts[1:]:
         axes.axvline(start - 0.5, color=GREY, linewidth=1)
 

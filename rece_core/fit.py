@@ -1,12 +1,20 @@
-"""Whether an erasure fits a model: its family, its streams and their widths, and each layer where it goes by layer."""
+"""Whether an erasure fits a model, and how exactly it holds there.
+
+A model must be of its family, read its streams in their widths, and have its layers where it goes by layer. The first
+edit depends on the text encoder alone: on another checkpoint it is the very edit that would be solved there. All that
+looks at weights is as good there as the two checkpoints are alike.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .erasure import Erasure, Part
+from .fingerprint import Fingerprint, same_fingerprint
 from .text_entries import TextEntry
 from .text_model import TextModel
+
+FIRST = "the first edit"
 
 
 def check_fit(erasure: Erasure, model: TextModel) -> None:
@@ -27,6 +35,39 @@ def check_fit(erasure: Erasure, model: TextModel) -> None:
                 "for."
             )
         _check_layers(part, streams[stream])
+
+
+def describe_fit(erasure: Erasure, model: TextModel, bases: Mapping[str, Fingerprint]) -> str:
+    """What of `erasure` is exact on `model` and what approximate, a line a stream.
+
+    bases: the fingerprint of the model's Gram matrix for each stream that was erased.
+    """
+    lines = []
+    for stream, part in erasure.parts.items():
+        if same_fingerprint(part.base, bases[stream]):
+            line = "made on these weights: all of it is exact, up to the rounding of the model's type"
+        else:
+            bound = _list_weight_bound(part, stream in model.family.fronts)
+            exact = "" if FIRST in bound else "its first edit is exact; "
+            line = (
+                f"made on other weights of the same text encoder: {exact}approximate, as they looked at those weights: "
+                f"{', '.join(bound)}"
+            )
+        lines.append(f"stream '{stream}': {line}.")
+    return "\n".join(lines)
+
+
+def _list_weight_bound(part: Part, has_front: bool) -> list[str]:
+    """What of a part was computed from weights of its model, which a front has too."""
+    edit = part.settings.edit
+    free = edit.mode in ("paper", "prior") or (edit.mode == "strict" and edit.free_share is not None)
+    bound = {
+        FIRST: not free or has_front,
+        "epochs": part.settings.epochs > 0,
+        "seals": bool(part.seals),
+        "the measures in its report": True,
+    }
+    return [name for name, is_bound in bound.items() if is_bound]
 
 
 def _check_layers(part: Part, entries: Sequence[TextEntry]) -> None:
