@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from comfy_api.latest import io
 
-from .attack_model import Inquiry, describe_attack, make_conditioning
+from ..rece_core.text_model import TOKENS
+from .attack_model import Inquiry, describe_attack
 from .host import show_on_node
 from .types import CATEGORY, derivation_ridge_input, ridge_scale_input
 
@@ -65,5 +66,5 @@ class ReceDeriveEmbedding(io.ComfyNode):
         tokens = inquiry.derive(derivation_ridge, ridge_scale)
         measures = inquiry.measure(replace(inquiry.target, tokens=tokens))
         text = describe_attack(repr(target), measures)
-        conditioning = make_conditioning(tokens, inquiry.prompt.pooled)
+        conditioning = inquiry.prompt.replaced({TOKENS: tokens}).to_conditioning()
         return io.NodeOutput(conditioning, text, measures.recoverable, measures.norm_ratio, ui=show_on_node(text))

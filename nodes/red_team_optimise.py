@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ..rece_core.inversion import Encode, InversionSettings, InversionStep, Vocabulary, invert
 from ..rece_core.measures import measure_norm_ratio
-from .attack_model import attacked_inputs, encode_target, make_conditioning
+from ..rece_core.text_model import TOKENS
+from .attack_model import attacked_inputs, encode_target
 from .host import show_on_node
 from .host_gradients import (
     DRAWING_STEPS,
@@ -105,7 +106,8 @@ class ReceRedTeamOptimise(io.ComfyNode):
             f"{target!r} by {found or attack!r}: loss {last.loss:.4f}, {first.loss:.4f} at the start, "
             f"at {ratio:.2f} x the usual norm"
         )
-        return io.NodeOutput(make_conditioning(embedding, None), found, text, last.loss, ui=show_on_node(text))
+        conditioning = prompt.replaced({TOKENS: embedding}).to_conditioning()
+        return io.NodeOutput(conditioning, found, text, last.loss, ui=show_on_node(text))
 
 
 @dataclass(frozen=True)
@@ -153,9 +155,7 @@ def _find_latents(
             "no pictures of the target are connected. Connect images and a VAE, or an empty latent of the size and "
             "number that the original model shall draw."
         )
-    positive, negative = (
-        make_conditioning(each.encoded.tokens, each.pooled) for each in (prompt, encode_prompt(clip, ""))
-    )
+    positive, negative = (each.to_conditioning() for each in (prompt, encode_prompt(clip, "")))
     return draw_pictures(model, positive, negative, latent, seed, progress)
 
 
