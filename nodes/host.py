@@ -23,8 +23,7 @@ from ..rece_core.fit import check_fit
 from ..rece_core.gram import Weight
 from ..rece_core.measures import measure_share_changed
 from ..rece_core.text_entries import TextEntry, find_family
-from ..rece_core.text_model import TextModel
-from .host_texts import OnStep
+from ..rece_core.text_model import OnStep, TextModel
 
 ATTACHED_TOLERANCE = 1e-6  # of the attached low-rank form: below the rounding of the weights it is added to
 UNET = "diffusion_model."
@@ -57,10 +56,13 @@ def _send_to_node(text: str) -> None:
         PromptServer.instance.send_progress_text(text, context.node_id)
 
 
-def describe_model(model: Any) -> TextModel:
-    """The text entries of `model` and how to read them as they stand in the chain; ValueError for unknown families."""
+def describe_model(model: Any, text_weights: str = "") -> TextModel:
+    """The text entries of `model` and how to read them as they stand in the chain.
+
+    text_weights: the user's own choice of entries, see `find_family`, which raises ValueError where it finds none.
+    """
     shapes = _list_shapes(model)
-    family = find_family(shapes, host_class=type(model.model).__name__)
+    family = find_family(shapes, text_weights, type(model.model).__name__)
     names = {name for front in family.fronts.values() for name in front.weights}
     patches = model.get_key_patches(UNET) if names else {}
     weights = {name: read_patched(model, patches[name], name) for name in names}
@@ -69,7 +71,7 @@ def describe_model(model: Any) -> TextModel:
 
 def measure_share(model: Any, erasure: Erasure) -> float:
     """Share of the diffusion model's parameters that `erasure` changes."""
-    described = describe_model(model)
+    described = describe_model(model, erasure.text_weights)
     entries = [entry for stream in erasure.parts for entry in described.streams[stream]]
     return measure_share_changed(entries, described.shapes.values())
 
@@ -100,7 +102,7 @@ def attach_erasure(model: Any, erasure: Erasure, strength: float = 1.0, on_step:
     the width and cost more; and differences of the biases behind sealed layers. `strength` scales them all. Raises
     ValueError, with nothing attached, when the erasure does not fit the model.
     """
-    described = describe_model(model)
+    described = describe_model(model, erasure.text_weights)
     check_fit(erasure, described)
     clone, stored = model.clone(), model.get_key_patches(UNET)
     for stream, part in erasure.parts.items():
