@@ -51,7 +51,7 @@ class ReceApplyErasure(io.ComfyNode):
 
     @classmethod
     def execute(cls, model, clip, erasure, strength) -> io.NodeOutput:
-        described = describe_model(model)
+        described = describe_model(model, erasure.text_weights)
         erasure.check_encoder(fingerprint_encoder(clip))
         check_fit(erasure, described)
         entries = {stream: described.streams[stream] for stream in erasure.parts}

@@ -6,7 +6,15 @@ from comfy_api.latest import io
 
 from ..rece_core.settings import EraseSettings
 from .erase_model import erase_model, make_edit_settings, pick_seal
-from .types import CATEGORY, edit_inputs, erase_inputs, erase_outputs, pooled_input, protection_inputs
+from .types import (
+    CATEGORY,
+    edit_inputs,
+    erase_inputs,
+    erase_outputs,
+    pooled_input,
+    protection_inputs,
+    text_weights_input,
+)
 
 
 class ReceEditModel(io.ComfyNode):
@@ -25,6 +33,7 @@ class ReceEditModel(io.ComfyNode):
                 *edit_inputs(),
                 *protection_inputs(),
                 pooled_input(),
+                text_weights_input(),
             ],
             outputs=erase_outputs(),
         )

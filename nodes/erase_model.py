@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -43,11 +43,12 @@ def erase_model(
 ) -> tuple[Any, Erasure]:
     """A clone of `model` that has forgotten `concepts`, and the erasure itself; `model` stays as it is.
 
-    Of the `widgets` it reads the ridge scale, where `auto` looks at the size of each stream's embeddings, and `pooled`,
-    whether the pooled embedding is erased too. With `goals`, edit ridge and epochs are searched for, see
-    `rece_core.schedule`.
+    Of the `widgets` it reads the ridge scale, where `auto` looks at the size of each stream's embeddings; `pooled`,
+    whether the pooled embedding is erased too; and the user's own choice of `text_weights`. With `goals`, edit ridge and
+    epochs are searched for, see `rece_core.schedule`.
     """
-    described = describe_model(model)  # before the long work: a model without text entries is refused at once
+    text_weights = widgets.get("text_weights", "")
+    described = describe_model(model, text_weights)  # before the long work: an unknown model is refused at once
     plan = plan_erasure(
         described,
         partial(encode_streams, clip),
@@ -60,5 +61,5 @@ def erase_model(
     )
     attached = sum(len(described.streams[stream]) for stream in plan.settings)
     progress = Progress(plan.steps + attached)
-    erasure = erase_streams(plan, progress, make_priors)
+    erasure = replace(erase_streams(plan, progress, make_priors), text_weights=text_weights)
     return attach_erasure(model, erasure, on_step=progress), erasure

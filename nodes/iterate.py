@@ -19,6 +19,7 @@ from .types import (
     list_lines,
     pooled_input,
     protection_inputs,
+    text_weights_input,
 )
 
 
@@ -93,6 +94,7 @@ class ReceIterate(io.ComfyNode):
                     "more was damaged. They are measured, not edited. Left empty: eight everyday texts.",
                 ),
                 pooled_input(),
+                text_weights_input(),
             ],
             outputs=[
                 *erase_outputs(),

@@ -12,7 +12,7 @@ from ..rece_core.text_model import TOKENS
 from .attack_model import Inquiry, attacked_inputs, describe_attack
 from .host import show_on_node
 from .host_texts import Prompt, encode_prompt, encode_text
-from .types import CATEGORY, derivation_ridge_input, list_lines, ridge_scale_input
+from .types import CATEGORY, derivation_ridge_input, list_lines, ridge_scale_input, text_weights_input
 
 DERIVED, ADDED, RING_A_BELL, PARAPHRASES = "derived", "added", "ring-a-bell", "paraphrases"
 
@@ -48,6 +48,7 @@ class ReceRedTeam(io.ComfyNode):
                 ridge_scale_input(),
                 *_size_inputs(),
                 *_text_inputs(),
+                text_weights_input(),
             ],
             outputs=[
                 io.Conditioning.Output(
@@ -88,8 +89,9 @@ class ReceRedTeam(io.ComfyNode):
         with_concept="",
         without_concept="",
         paraphrases="",
+        text_weights="",
     ) -> io.NodeOutput:
-        inquiry = Inquiry(model, model_under_test, clip, target, anchor)
+        inquiry = Inquiry(model, model_under_test, clip, target, anchor, text_weights)
         if attack == DERIVED:
             attacks = [inquiry.derive(derivation_ridge, ridge_scale)]
         elif attack == ADDED:
@@ -187,10 +189,10 @@ def _encode_paraphrases(clip: Any, paraphrases: str) -> list[Prompt]:
 
 
 def _report(inquiry: Inquiry, attack: str, attacks: Sequence[Prompt]) -> io.NodeOutput:
-    measured = [inquiry.measure(each.encoded) for each in attacks]
+    measured = [inquiry.measure(each) for each in attacks]
     names = [repr(each.encoded.text) if attack == PARAPHRASES else attack for each in attacks]
     texts = [
-        describe_attack(f"{inquiry.target.text!r} by {name}", measures)
+        describe_attack(f"{inquiry.prompt.encoded.text!r} by {name}", measures)
         for name, measures in zip(names, measured, strict=True)
     ]
     return io.NodeOutput(

@@ -14,7 +14,7 @@ from ..rece_core.inversion import Encode, InversionSettings, InversionStep, Voca
 from ..rece_core.measures import measure_norm_ratio
 from ..rece_core.text_model import TOKENS
 from .attack_model import attacked_inputs, encode_target
-from .host import show_on_node
+from .host import describe_model, show_on_node
 from .host_gradients import (
     DRAWING_STEPS,
     Denoiser,
@@ -87,7 +87,7 @@ class ReceRedTeamOptimise(io.ComfyNode):
     ) -> io.NodeOutput:
         settings = InversionSettings(steps, learning_rate or LEARNING_RATES[attack], batch_size, seed)
         check_denoiser(model_under_test)
-        prompt = encode_target(clip, target, model_under_test)
+        prompt = encode_target(clip, target, describe_model(model_under_test))
         frame = make_room(clip, target, 0 if attack == EMBEDDING else tokens)
         words = list_words(clip) if attack == WORDS else {}
         drawing = DRAWING_STEPS if images is None and is_empty(latent) else 0

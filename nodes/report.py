@@ -55,7 +55,7 @@ class ReceReport(io.ComfyNode):
 
     @classmethod
     def execute(cls, erasure, model, clip, probes="") -> io.NodeOutput:
-        described = describe_model(model)
+        described = describe_model(model, erasure.text_weights)
         erasure.check_encoder(fingerprint_encoder(clip))
         check_fit(erasure, described)
         texts = list_lines(probes) or PROBES

@@ -148,6 +148,20 @@ def pooled_input() -> io.Input:
     )
 
 
+def text_weights_input() -> io.Input:
+    """Which weights read the text, for models of no known family; the last of a node's inputs."""
+    return io.String.Input(
+        "text_weights",
+        multiline=True,
+        default="",
+        optional=True,
+        placeholder="txt_in.weight\nvector_in.in_layer.weight @ pooled",
+        tooltip="Left empty: the weights that read the text are found by the model's family. For a model of no known "
+        "family: their names, one a line, '*' for any characters, and ' @ pooled' after those that read the pooled "
+        "embedding.",
+    )
+
+
 def ridge_scale_input() -> io.Input:
     """How ridges are read."""
     return io.Combo.Input(

@@ -87,7 +87,7 @@ class Erasure:
 
     parts: by stream, tokens first. encoder: fingerprint of what the text encoder gives for each of them, which an
     erasure cannot do without. family: of the model it was made on. left_alone: streams that the model reads and that
-    were not erased, each with the reason.
+    were not erased, each with the reason. text_weights: the user's own choice of text entries, see `find_family`.
     """
 
     parts: Mapping[str, Part]
@@ -95,6 +95,7 @@ class Erasure:
     encoder: Mapping[str, Fingerprint]
     family: str
     left_alone: Mapping[str, str] = field(default_factory=dict)
+    text_weights: str = ""
 
     def factors_for(self, weight: Weight) -> tuple[Tensor, Tensor] | None:
         """See `Part.factors_for`, of the stream that `weight` reads."""

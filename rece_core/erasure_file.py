@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .atomic_file import open_atomically
 from .concepts import Concept, Concepts
+from .disk_space import require_space
 from .erase import EpochRecord
 from .erasure import Erasure, Part
 from .operator import Operator
@@ -76,7 +77,8 @@ def _restore_seals(tensors: Mapping[str, Tensor]) -> dict[str, Seal]:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all, see `open_atomically`."""
+    """Write `content` to `path`, whole or not at all, see `open_atomically`; ValueError where the disk is too small."""
+    require_space(path.parent, len(content))
     with open_atomically(path) as file:
         file.write(content)
 
@@ -128,6 +130,7 @@ def _restore(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> Erasure
         encoder={name: tuple(map(float, each)) for name, each in json.loads(metadata["text_encoder"]).items()},
         family=metadata["made_on"],
         left_alone={name: str(reason) for name, reason in json.loads(metadata["left_alone"]).items()},
+        text_weights=str(json.loads(metadata["text_weights"])),
     )
 
 

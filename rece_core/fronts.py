@@ -39,6 +39,21 @@ def pass_front(front: Front, tokens: Tensor, weights: Mapping[str, Tensor]) -> T
     return KINDS[front.kind](tokens, [weights[name].to(tokens) for name in front.weights], front.eps)
 
 
+def undo_front(front: Front, tokens: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+    """Embeddings (n, d) that come as close to `tokens` behind the front as any can; see `can_undo`.
+
+    A norm gives every row the same size, so that of each row of `tokens` is lost: its direction comes back.
+    """
+    assert can_undo(front)
+    (scale,) = (weights[name].to(tokens) for name in front.weights)
+    return torch.where(scale == 0, 0, tokens / scale)
+
+
+def can_undo(front: Front) -> bool:
+    """Whether what comes behind the front says what came before it."""
+    return front.kind == "rms" and front.source is None
+
+
 def _normalise_rms(tokens: Tensor, weights: Sequence[Tensor], eps: float) -> Tensor:
     return functional.rms_norm(tokens, tokens.shape[-1:], weights[0], eps)
 

@@ -23,6 +23,7 @@ def describe_provenance(erasure: Erasure) -> dict[str, str]:
         "parts": {stream: _describe_part(part) for stream, part in erasure.parts.items()},
         "text_encoder": dict(erasure.encoder),
         "left_alone": dict(erasure.left_alone),
+        "text_weights": erasure.text_weights,
     }
     return {
         "made_by": f"ComfyUI-RECE {__version__}",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from .alignment import EncodedText
-from .fronts import pass_front
+from .fronts import can_undo, pass_front, undo_front
 from .gram import Weight
 from .text_entries import Family, TextEntry, find_output
 
@@ -59,6 +59,16 @@ class TextModel:
                     _check_width(stream, text, entries[0].shape[1])
                 faced[stream] = tuple(texts)
         return faced
+
+    def can_reach(self, stream: str) -> bool:
+        """Whether an embedding of the text encoder can be chosen so that the entries of `stream` read a given one."""
+        front = self.family.fronts.get(stream)
+        return front is None or can_undo(front)
+
+    def reach(self, stream: str, tokens: Tensor) -> Tensor:
+        """What the text encoder would have to give, (n, d), for the entries of `stream` to read `tokens` (n, d)."""
+        front = self.family.fronts.get(stream)
+        return tokens if front is None else undo_front(front, tokens, self.front_weights)
 
     def check_sealable(self, stream: str) -> None:
         """ValueError where what makes values of `stream` has no bias to take what a seal puts back."""
