@@ -44,8 +44,8 @@ def erase_model(
     """A clone of `model` that has forgotten `concepts`, and the erasure itself; `model` stays as it is.
 
     Of the `widgets` it reads the ridge scale, where `auto` looks at the size of each stream's embeddings; `pooled`,
-    whether the pooled embedding is erased too; and the user's own choice of `text_weights`. With `goals`, edit ridge and
-    epochs are searched for, see `rece_core.schedule`.
+    whether the pooled embedding is erased too; and the user's own choice of `text_weights`. With `goals`, edit ridge
+    and epochs are searched for, see `rece_core.schedule`.
     """
     text_weights = widgets.get("text_weights", "")
     described = describe_model(model, text_weights)  # before the long work: an unknown model is refused at once
