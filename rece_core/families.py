@@ -76,7 +76,16 @@ CROSS_ATTENTION = (
 UNET = (r"(.*\.)?transformer_blocks\.\d+\.attn2\.to_k\.weight",)
 SDXL_POOLED = Reader(r"label_emb\.0\.0\.weight", stream="pooled", columns=(0, 1280), total=1280 + 6 * 256)
 REFINER_POOLED = Reader(r"label_emb\.0\.0\.weight", stream="pooled", columns=(0, 1280), total=1280 + 5 * 256)
+TEXT_IN = (r"txt_norm\.(weight|scale)", r"txt_in\.weight")
 IMAGE_AND_POOLED = (_input("txt_in"), _input("vector_in.in_layer", "pooled"))
+QWEN_IMAGE = (*TEXT_IN, r"transformer_blocks\.0\.txt_mlp\.net\..*")
+LUMINA = (r"cap_embedder\.1\.weight", r"context_refiner\.0\..*")
+LUMINA_TEXT = (_input("cap_embedder.1"), _input("clip_text_pooled_proj.1", "pooled"))
+LUMINA_NORMS = (_rms("cap_embedder.0.weight", 1e-5), _rms("clip_text_pooled_proj.0.weight", 1e-5, "pooled"))
+PIXELDIT_TEXT = (Reader(r"(core\.)?y_embedder\.proj\.weight"),)
+OMNIGEN = (r"time_caption_embed\.caption_embedder\.1\.weight",)
+OMNIGEN_TEXT = (_input("time_caption_embed.caption_embedder.1"),)
+OMNIGEN_NORM = (_rms("time_caption_embed.caption_embedder.0.weight", 1e-5),)
 TXT_NORM = (_rms("txt_norm.weight", 1e-6), _rms("txt_norm.scale", 1e-6))
 
 REFUSED = (
@@ -116,7 +125,7 @@ LAYOUTS = (
         ),
         fronts=(
             ("t5", Front("mlp", ("mlp_t5.0.weight", "mlp_t5.0.bias", "mlp_t5.2.weight", "mlp_t5.2.bias"))),
-            ("t5_pooled", Front("pool", ("pooler.positional_embedding",), source="t5")),
+            ("t5_pooled", Front("pool", ("pooler.positional_embedding",), source="t5_padded")),
         ),
         joins=(("t5", "tokens"),),
     ),
@@ -134,19 +143,12 @@ LAYOUTS = (
     ),
     Layout("Flux.2", (r"double_stream_modulation_img\.lin\.weight", r"txt_in\.weight"), (_input("txt_in"),)),
     Layout("Flux.1", (r"vector_in\.in_layer\.weight", r"txt_in\.weight"), IMAGE_AND_POOLED, fronts=TXT_NORM),
+    Layout("Ovis-Image", (r"double_blocks\.0\..*", *TEXT_IN), (_input("txt_in"),), width=2048, fronts=TXT_NORM),
     Layout("LongCat-Image", (r"double_blocks\.0\..*", r"txt_in\.weight"), IMAGE_AND_POOLED, fronts=TXT_NORM),
-    Layout(
-        "Qwen-Image",
-        (r"txt_norm\.weight", r"txt_in\.weight", r"transformer_blocks\.0\..*"),
-        (_input("txt_in"),),
-        fronts=TXT_NORM,
-    ),
-    Layout(
-        "Lumina 2",
-        (r"cap_embedder\.1\.weight", r"context_refiner\.0\..*"),
-        (_input("cap_embedder.1"), _input("clip_text_pooled_proj.1", "pooled")),
-        fronts=(_rms("cap_embedder.0.weight", 1e-5), _rms("clip_text_pooled_proj.0.weight", 1e-5, "pooled")),
-    ),
+    Layout("Mage-Flow", QWEN_IMAGE, (_input("txt_in"),), width=2560, fronts=TXT_NORM),
+    Layout("Qwen-Image", QWEN_IMAGE, (_input("txt_in"),), fronts=TXT_NORM),
+    Layout("Z-Image", LUMINA, LUMINA_TEXT, width=2560, fronts=LUMINA_NORMS),
+    Layout("Lumina 2", LUMINA, LUMINA_TEXT, fronts=LUMINA_NORMS),
     Layout(
         "HiDream",
         (r"caption_projection\.0\.linear\.weight",),
@@ -192,12 +194,8 @@ LAYOUTS = (
         (r"text_embeddings\.in_layer\.weight",),
         (_input("text_embeddings.in_layer"), _input("pooled_text_embeddings.in_layer", "pooled")),
     ),
-    Layout(
-        "OmniGen 2",
-        (r"time_caption_embed\.caption_embedder\.1\.weight",),
-        (_input("time_caption_embed.caption_embedder.1"),),
-        fronts=(_rms("time_caption_embed.caption_embedder.0.weight", 1e-5),),
-    ),
+    Layout("Boogu-Image", (*OMNIGEN, r"double_stream_layers\.0\..*"), OMNIGEN_TEXT, fronts=OMNIGEN_NORM),
+    Layout("OmniGen 2", OMNIGEN, OMNIGEN_TEXT, fronts=OMNIGEN_NORM),
     Layout(
         "Ideogram 4",
         (r"llm_cond_proj\.weight",),
@@ -211,7 +209,7 @@ LAYOUTS = (
     ),
     Layout("CogVideoX", (r"patch_embed\.text_proj\.weight",), (_input("patch_embed.text_proj"),)),
     Layout("Ernie-Image", (r"text_proj\.weight", r"x_embedder\.proj\.weight"), (_input("text_proj"),)),
-    Layout("PixelDiT", (r"y_embedder\.proj\.weight", r"y_pos_embedding"), (_input("y_embedder.proj"),)),
+    Layout("PixelDiT", (r"(core\.)?y_embedder\.proj\.weight", r"(core\.)?y_pos_embedding"), PIXELDIT_TEXT),
     Layout("SD 1.x", UNET, CROSS_ATTENTION, width=768),
     Layout("SD 2.x", UNET, CROSS_ATTENTION, width=1024),
     Layout("SDXL", UNET, (*CROSS_ATTENTION, SDXL_POOLED), width=2048),

@@ -19,7 +19,7 @@ SHAPES = {
 QWEN_IMAGE = {
     "txt_norm.weight": (3584,),
     "txt_in.weight": (3072, 3584),
-    "transformer_blocks.0.attn.add_k_proj.weight": (3072, 3072),
+    "transformer_blocks.0.txt_mlp.net.2.weight": (3072, 12288),
 }
 
 
