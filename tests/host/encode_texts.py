@@ -30,6 +30,8 @@ PAIRS = (
     ),
     ("a (photo:1.2) of a cat", "a (photo:1.2) of a dog"),
 )
+ANCHOR = "dog"
+LONG = 130
 TINY = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 2}
 LLAMA = {**TINY, "num_key_value_heads": 1}
 T5 = {"d_model": 32, "d_ff": 64, "d_kv": 16, "num_layers": 2, "num_heads": 2}
@@ -83,7 +85,34 @@ def describe(clip: Any, texts: Any) -> dict[str, Any]:
             "pairs": [compare(one, other) for one, other in pairs],
             "wordless": {repr(text): show(texts.encode_prompt(clip, text)) for text in ("", " ")},
             "put_back": check_put_back(pairs[0][0]),
+            "long": try_long(clip, texts),
+            "anchored": align_streams(texts.encode_prompt(clip, ANCHOR), pairs[0][0]),
         }
+
+
+def try_long(clip: Any, texts: Any) -> dict[str, Any] | str:
+    """What comes of a text of LONG words: rows and last words, or the message of the error."""
+    try:
+        return show(texts.encode_prompt(clip, " ".join(["cat"] * LONG)))
+    except ValueError as error:
+        return str(error)
+
+
+def align_streams(anchor: Any, concept: Any) -> dict[str, Any]:
+    """How many rows of the concept face rows of the anchor, and whether the first and the last do as they should."""
+    alignment = importlib.import_module("rece_pack.rece_core.alignment")
+    found = {}
+    for stream, text in concept.streams.items():
+        rows = []
+        for one, other in alignment.zip_segments([text, anchor.streams[stream]]):
+            source, goal = alignment.align(one, other, "from subject")
+            behind = [len(each.tokens) - each.last_word for each in (one, other)]
+            in_step = torch.equal(source[0], one.tokens[one.last_word])
+            in_step &= torch.equal(goal[0], other.tokens[other.last_word])
+            in_step &= torch.equal(goal[-1], other.tokens[other.last_word + len(goal) - 1])
+            rows.append({"aligned": len(source), "behind": behind, "in_step": in_step})
+        found[stream] = rows
+    return found
 
 
 def compare(one: Any, other: Any) -> dict[str, Any]:
@@ -115,16 +144,20 @@ def find_difference(one: Tensor, other: Tensor) -> list[int]:
 
 
 def check_put_back(prompt: Any) -> dict[str, Any]:
-    """What of the conditioning changes when each stream is doubled: rows of it, and those of the whole."""
+    """How many rows of the conditioning change when each stream is doubled, and how many of its rows are not zero."""
     ((cond, passed),) = prompt.to_conditioning()
     found = {}
     for stream, text in prompt.streams.items():
         ((new_cond, new_passed),) = prompt.replaced({stream: 2 * text.tokens}).to_conditioning()
         whole, new = {**passed, "cond": cond}, {**new_passed, "cond": new_cond}
-        changed = {name: whole[name] for name in whole if new[name] is not whole[name]}
-        (name,) = changed
-        rows = (new[name] != changed[name]).flatten(0, -2).any(1)
-        found[stream] = {"key": name, "rows": int(rows.sum()), "of": len(rows), "passed": sorted(new)}
+        ((key, old),) = [(name, whole[name]) for name in whole if new[name] is not whole[name]]
+        found[stream] = {
+            "changed": int((new[key] != old).flatten(0, -2).any(1).sum()),
+            "doubled": int(text.tokens.any(1).sum()),
+            "seen": len(text.tokens),
+            "of": old.shape[-2],
+            "passed": sorted(new),
+        }
     return found
 
 
