@@ -20,6 +20,11 @@ LAYERS = 2  # of every text encoder
 
 def make_checkpoint(kind: str, dtype: torch.dtype = torch.float16, in_channels: int = 4) -> dict[str, Tensor]:
     """The weights of a small checkpoint of `kind`, one of sd1, sd2, sdxl."""
+    return make_model(kind, dtype, in_channels) | make_encoders(kind)
+
+
+def make_model(kind: str, dtype: torch.dtype = torch.float16, in_channels: int = 4) -> dict[str, Tensor]:
+    """The same without its text encoders."""
     width = WIDTHS[kind]
     weights: dict[str, Tensor] = {"model.diffusion_model.input_blocks.0.0.weight": randn(1, 8, in_channels, 3, 3)}
     for number, rows in enumerate((12, 20), start=1):
@@ -33,11 +38,15 @@ def make_checkpoint(kind: str, dtype: torch.dtype = torch.float16, in_channels: 
         weights["model.diffusion_model.label_emb.0.0.weight"] = randn(5, 16, 2816) / 2816**0.5
         weights["model.diffusion_model.label_emb.0.0.bias"] = randn(6, 16)
     weights["first_stage_model.decoder.conv_in.weight"] = randn(7, 4, 4, 3, 3)
-    weights = {name: weight.to(dtype) for name, weight in weights.items()}
-    return weights | {name: weight.to(torch.float8_e4m3fn) for name, weight in _make_encoders(kind).items()}
+    return {name: weight.to(dtype) for name, weight in weights.items()}
 
 
-def _make_encoders(kind: str) -> dict[str, Tensor]:
+def make_encoders(kind: str) -> dict[str, Tensor]:
+    """The text encoders of a small checkpoint, in fp8, which nearly all of its bytes are."""
+    return {name: weight.to(torch.float8_e4m3fn) for name, weight in _name_encoders(kind).items()}
+
+
+def _name_encoders(kind: str) -> dict[str, Tensor]:
     if kind == "sd1":
         return _add_prefix("cond_stage_model.transformer.text_model.", make_encoder(768, 1))
     if kind == "sd2":
@@ -92,9 +101,9 @@ OPENCLIP = {
 }
 
 
-def save_checkpoint(path: Path, kind: str, dtype: torch.dtype = torch.float16) -> Path:
+def save_checkpoint(path: Path, weights: Mapping[str, Tensor]) -> Path:
     """A small checkpoint as a file."""
-    save_file(make_checkpoint(kind, dtype), path, {"format": "pt", "modelspec.title": "small"})
+    save_file(dict(weights), path, {"format": "pt", "modelspec.title": "small"})
     return path
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
@@ -16,7 +15,7 @@ from rece_core.clip_texts import CheckpointTexts
 from rece_core.stored_encoders import find_encoders
 from rece_core.tensor_file import open_tensor_file
 from rece_core.tokenizer_files import load_tokenizer
-from tests.core.checkpoints import LAYERS, WORDS, make_checkpoint, make_encoder, save_checkpoint, save_tokenizer
+from tests.core.checkpoints import LAYERS, WORDS, make_encoder, make_encoders, save_checkpoint, save_tokenizer
 from tests.core.random_models import deviation
 
 FAMILIES = {"sd1": "SD 1.x", "sd2": "SD 2.x", "sdxl": "SDXL"}
@@ -29,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small checkpoints, and the words for them."""
     folder = tmp_path_factory.mktemp("checkpoints")
     for kind in FAMILIES:
-        save_checkpoint(folder / f"{kind}.safetensors", kind)
+        save_checkpoint(folder / f"{kind}.safetensors", make_encoders(kind))
     save_tokenizer(folder / "words")
     return folder
 
@@ -86,7 +85,7 @@ def test_sd2_takes_the_layer_before_the_last_behind_the_norm(folder: Path) -> No
 
 def test_sdxl_joins_two_encoders_and_has_a_pooled_embedding(folder: Path) -> None:
     first, _ = run_transformers(make_encoder(768, 3), "quick_gelu", END)
-    projection = make_checkpoint("sdxl")["conditioner.embedders.1.model.text_projection"].float().T
+    projection = make_encoders("sdxl")["conditioner.embedders.1.model.text_projection"].float().T
     second, _ = run_transformers({**make_encoder(1280, 4), "text_projection.weight": projection}, "gelu", 0)
     encoded = encode(folder, "sdxl")
     assert set(encoded) == {"tokens", "pooled"}
@@ -115,18 +114,17 @@ def test_a_text_that_is_too_long(folder: Path) -> None:
 
 def test_names_of_older_files(folder: Path, tmp_path: Path) -> None:
     """Some lack `text_model`, and some hold the positions as numbers, which are not read."""
-    names = {name: name.replace("transformer.text_model.", "transformer.") for name in make_checkpoint("sd1")}
-    weights = {names[name]: weight for name, weight in make_checkpoint("sd1").items()}
+    weights = {name.replace("text_model.", ""): weight for name, weight in make_encoders("sd1").items()}
     weights["cond_stage_model.transformer.embeddings.position_ids"] = torch.arange(77)[None]
-    save_file(weights, tmp_path / "sd1.safetensors")
+    save_checkpoint(tmp_path / "sd1.safetensors", weights)
     save_tokenizer(tmp_path / "words")
     assert torch.equal(encode(tmp_path, "sd1")["tokens"].tokens, encode(folder, "sd1")["tokens"].tokens)
 
 
 def test_a_checkpoint_without_a_text_encoder(folder: Path, tmp_path: Path) -> None:
-    weights = make_checkpoint("sdxl")
+    weights = make_encoders("sdxl")
     kept = {name: weight for name, weight in weights.items() if not name.startswith("conditioner.embedders.1")}
-    save_file(kept, tmp_path / "half.safetensors")
+    save_checkpoint(tmp_path / "half.safetensors", kept)
     with pytest.raises(
         ValueError, match=r"half.safetensors has no text encoder inside: .*embedders\.1\.model.* Load CLIP"
     ):
@@ -136,9 +134,9 @@ def test_a_checkpoint_without_a_text_encoder(folder: Path, tmp_path: Path) -> No
 
 
 def test_a_text_encoder_that_is_not_whole(folder: Path, tmp_path: Path) -> None:
-    weights = make_checkpoint("sd2")
+    weights = make_encoders("sd2")
     del weights["cond_stage_model.model.transformer.resblocks.1.mlp.c_proj.bias"]
-    save_file(weights, tmp_path / "sd2.safetensors")
+    save_checkpoint(tmp_path / "sd2.safetensors", weights)
     save_tokenizer(tmp_path / "words")
     with pytest.raises(
         ValueError, match=r"not whole: below cond_stage_model.model. there is no encoder.layers.1.mlp.fc2"
