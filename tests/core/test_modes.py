@@ -15,7 +15,7 @@ from rece_core.erase import EncodedConcepts, iterate_erasure, prepare_solvers
 from rece_core.erasure import Erasure
 from rece_core.fingerprint import fingerprint
 from rece_core.gram import Weight, accumulate_pair_grams
-from rece_core.measures import measure_forgotten
+from rece_core.measures import measure_drift, measure_forgotten
 from rece_core.preservation import ENOUGH, FREE_SHARES
 from rece_core.prior import accumulate_prior
 from rece_core.settings import ITERATIONS, EditSettings, EraseSettings
@@ -58,7 +58,8 @@ def test_every_mode_fits_every_iteration_and_measures_what_it_did(mode: str, sea
     settings = EraseSettings(EditSettings(mode=mode), 2, iteration=iteration, seal=seal)
     erasure = erase(scene, settings)
     assert len(erasure.records) == 3
-    pair, _ = accumulate_pair_grams((weight, edited(erasure, weight)) for weight in scene.weights)
+    constants = {name: each.constant(seal) for name, each in erasure.seals.items()}
+    pair, _ = accumulate_pair_grams(((weight, edited(erasure, weight)) for weight in scene.weights), constants)
     texts = scene.texts
     sources, goals = (
         torch.cat(
@@ -72,6 +73,7 @@ def test_every_mode_fits_every_iteration_and_measures_what_it_did(mode: str, sea
     found = measure_forgotten(pair, sources, goals)
     last = erasure.records[-1]
     assert found == pytest.approx(last.forgotten, abs=1e-4)
+    assert measure_drift(pair, texts.probes[0].tokens) == pytest.approx(last.drift, abs=1e-4)
     assert all(map(math.isfinite, (last.recoverable, last.norm_ratio, last.drift)))
     if mode != "orthogonal":  # which turns a concept away from where it was, not onto its anchor
         assert erasure.records[0].forgotten > 0.02
