@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 from typing import Any
 
 from ..rece_core.alignment import EncodedText, average_texts
 from ..rece_core.concepts import Concepts
-from ..rece_core.erase import EncodedConcepts, count_steps, iterate_erasure, prepare_solvers
+from ..rece_core.erase import EncodedConcepts, EpochResult, count_steps, iterate_erasure, prepare_solvers
 from ..rece_core.erasure import Erasure
 from ..rece_core.fingerprint import fingerprint
 from ..rece_core.gram import accumulate_gram
@@ -71,29 +71,32 @@ def erase_model(
         len(words)
         + len(captions)
         + _count_passes(settings) * len(entries)
-        + count_steps(len(concepts.pairs) + len(concepts.embeddings), settings) * (1 + len(RIDGES) * bool(goals))
+        + count_steps(len(concepts.pairs) + len(concepts.embeddings), settings) * (len(RIDGES) if goals else 1)
     )
     encoded = {word: encode_text(clip, word, progress) for word in words}
     prior = make_prior(clip, captions, progress) if captions else None
     texts = _collect_texts(concepts, encoded, preserved, probes, prior)
     gram = accumulate_gram(read_weights(model, progress))
     seals, make_solver = prepare_solvers(partial(read_weights, model, progress), gram, texts, settings)
-    note = ""
+
+    def run(tried: EraseSettings) -> Iterator[EpochResult]:
+        return iterate_erasure(gram, texts, tried, progress, make_solver())
+
     if goals:
-        schedule = search_schedule(
-            lambda tried: iterate_erasure(gram, texts, tried, progress, make_solver()), settings, goals
-        )
-        settings, note = schedule.settings, schedule.reason
-    solver = make_solver()
-    results = list(iterate_erasure(gram, texts, settings, progress, solver))
+        schedule = search_schedule(run, settings, goals)
+        settings, records, result, note = schedule.settings, schedule.records, schedule.result, schedule.reason
+    else:
+        note, records = "", ()
+        for result in run(settings):
+            records += (result.record,)
     erasure = Erasure(
-        operator=solver.operator.compressed(),
+        operator=result.operator.compressed(),
         concepts=concepts,
         settings=settings,
-        records=tuple(result.record for result in results),
+        records=records,
         encoder=fingerprint_encoder(clip),
         base=fingerprint(gram.total),
-        rotations=solver.rotations,
+        rotations=result.rotations,
         seals=seals,
         note=note,
     )

@@ -36,7 +36,7 @@ class Evidence:
 def gather_evidence(erasure: Erasure, weights: Iterable[Weight], probes: Sequence[EncodedText]) -> Evidence:
     """Measure what `erasure` does to the original text entries `weights`, read once, and to `probes`.
 
-    What a sealed layer's bias puts back is not counted: drift is that of the weights alone.
+    Drift counts what a sealed layer's bias puts back, see `measures`; the change of a weight is its own.
     """
     changes = []
     moved, whole = (torch.zeros(len(probes), dtype=torch.float64) for _ in range(2))
@@ -44,9 +44,11 @@ def gather_evidence(erasure: Erasure, weights: Iterable[Weight], probes: Sequenc
         change = erasure.change_of(weight)
         norm = float(weight.matrix.norm())
         changes.append(EntryChange(weight.name, weight.role, float(change.norm()) / norm if norm else float("nan")))
+        seal = erasure.seals.get(weight.name)
+        constant = seal.constant(erasure.settings.seal).to(change) if seal else 0.0
         for index, probe in enumerate(probes):
             tokens = probe.tokens.to(change)
-            moved[index] += float((tokens @ change.T).square().sum())
+            moved[index] += float((tokens @ change.T + constant).square().sum())
             whole[index] += float((tokens @ weight.matrix.to(change).T).square().sum())
     drifts = (moved / whole).sqrt().tolist()
     texts = (probe.text for probe in probes)
