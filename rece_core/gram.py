@@ -12,21 +12,29 @@ from torch import Tensor
 from .operator import Operator
 
 BLOCK = 192  # columns a product is split into, to compute only one triangle of a symmetric result
+VALUE_ROLES = ("value", "input")  # of the text entries that make values
 ROWS_IN_FLOAT32 = 8192  # rows summed in float32 before the sum is moved to float64
 
 
 @dataclass(frozen=True)
 class Weight:
-    """One text entry as it stands: its name, its role (`key` or `value`), its matrix (d_out, d)."""
+    """One text entry as it stands: its name, its role (see `TextEntry`), its matrix (d_out, d), the stream it reads.
+
+    matrix: only the columns that read the stream.
+    """
 
     name: str
     role: str
     matrix: Tensor
+    stream: str = "tokens"
 
 
 @dataclass(frozen=True)
 class Gram:
-    """G = Σ W_iᵀ W_i over all text entries (`total`) and over value projections alone (`values`); (d, d) float64."""
+    """G = Σ W_iᵀ W_i over all text entries (`total`) and over those that make values (`values`); (d, d) float64.
+
+    Values are made by value projections and input layers: all but keys.
+    """
 
     total: Tensor
     values: Tensor
@@ -132,8 +140,9 @@ def accumulate_gram(weights: Iterable[Weight]) -> Gram:
     if not sums:
         raise ValueError("no weights were given; expected at least one that reads the text embedding.")
     parts = {role: product.finish() for role, product in sums.items()}
-    total = sum(parts.values(), torch.zeros_like(next(iter(parts.values()))))
-    return Gram(total, parts.get("value", torch.zeros_like(total)))
+    nothing = torch.zeros_like(next(iter(parts.values())))
+    values = sum((part for role, part in parts.items() if role in VALUE_ROLES), nothing)
+    return Gram(sum((part for role, part in parts.items() if role not in VALUE_ROLES), values), values)
 
 
 def accumulate_pair_grams(
