@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from .erase import EncodedConcepts, iterate_erasure, prepare_solvers
+from .erase import EncodedConcepts, EpochRecord, EpochResult, iterate_erasure, prepare_solvers
 from .erasure import Erasure, Part
 from .fingerprint import fingerprint
 from .gram import accumulate_gram
 from .plan import Plan
 from .prior import Prior, accumulate_priors
 from .schedule import search_schedule
+from .settings import EraseSettings
 from .text_model import OnStep, Readings
 
 MakePriors = Callable[[Callable[[str], Readings], Sequence[str], OnStep], Mapping[str, Prior]]
@@ -46,20 +47,24 @@ def _erase_stream(plan: Plan, stream: str, texts: EncodedConcepts, on_step: OnSt
     read = partial(plan.model.read, plan.model.streams[stream], on_step)
     gram = accumulate_gram(read())
     seals, make_solver = prepare_solvers(read, gram, texts, settings)
+
+    def run(tried: EraseSettings) -> Iterator[EpochResult]:
+        return iterate_erasure(gram, texts, tried, on_step, make_solver())
+
+    records: tuple[EpochRecord, ...] = ()
     if plan.goals:
-        schedule = search_schedule(
-            lambda tried: iterate_erasure(gram, texts, tried, on_step, make_solver()), settings, plan.goals
-        )
-        settings = schedule.settings
+        schedule = search_schedule(run, settings, plan.goals)
+        settings, records, result = schedule.settings, schedule.records, schedule.result
         notes.append(schedule.reason)
-    solver = make_solver()
-    results = list(iterate_erasure(gram, texts, settings, on_step, solver))
+    else:
+        for result in run(settings):
+            records += (result.record,)
     return Part(
-        operator=solver.operator.compressed(),
+        operator=result.operator.compressed(),
         settings=settings,
-        records=tuple(result.record for result in results),
+        records=records,
         base=fingerprint(gram.total),
-        rotations=solver.rotations,
+        rotations=result.rotations,
         seals=seals,
         note="\n".join(notes),
     )

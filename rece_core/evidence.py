@@ -40,8 +40,8 @@ class Evidence:
 def gather_evidence(erasure: Erasure, weights: Iterable[Weight], probes: Sequence[Readings]) -> Evidence:
     """Measure what `erasure` does to the original text entries `weights`, read once, and to `probes`.
 
-    weights: of the streams that were erased. probes: what those read of each text. What a sealed layer's bias puts back
-    is not counted: drift is that of the weights alone.
+    weights: of the streams that were erased. probes: what those read of each text. Drift counts what a sealed layer's
+    bias puts back, see `measures`; the change of a weight is its own.
     """
     changes = []
     moved, whole = ({stream: [0.0] * len(probes) for stream in erasure.parts} for _ in range(2))
@@ -50,9 +50,12 @@ def gather_evidence(erasure: Erasure, weights: Iterable[Weight], probes: Sequenc
         norm = float(weight.matrix.norm())
         share = float(change.norm()) / norm if norm else float("nan")
         changes.append(EntryChange(weight.name, weight.role, share, weight.stream))
+        part = erasure.parts[weight.stream]
+        seal = part.seals.get(weight.name)
+        constant = seal.constant(part.settings.seal).to(change) if seal else 0.0
         for index, probe in enumerate(probes):
             tokens = torch.cat([text.tokens for text in probe[weight.stream]]).to(change)
-            moved[weight.stream][index] += float((tokens @ change.T).square().sum())
+            moved[weight.stream][index] += float((tokens @ change.T + constant).square().sum())
             whole[weight.stream][index] += float((tokens @ weight.matrix.to(change).T).square().sum())
     drifts = {
         stream: tuple(

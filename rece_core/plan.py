@@ -43,7 +43,7 @@ class Plan:
     @property
     def steps(self) -> int:
         """How often `erase_streams` calls its `on_step`, at most: an automatic schedule may stop early."""
-        loops = 1 + len(RIDGES) * bool(self.goals)
+        loops = len(RIDGES) if self.goals else 1
         steps = len(self.texts.words) + len(self.captions)
         concepts = self.texts.concepts
         for stream, settings in self.settings.items():

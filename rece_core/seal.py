@@ -52,12 +52,16 @@ class Seal:
         wide = weight.to(torch.promote_types(weight.dtype, torch.float32))
         return self.write.to(wide) * -strength, self.read.to(wide).T @ wide
 
+    def constant(self, strength: float) -> Tensor:
+        """s δ wᵀ v_a, (d_v,) float64: what the bias behind the attention adds, as a value."""
+        return strength * (self.write @ self.level)
+
     def bias_change(self, output: Tensor | None, strength: float) -> Tensor:
         """s W_out δ wᵀ v_a, (d_out,), for the output projection W_out (d_out, d_v) behind the attention.
 
         None for an input layer, which has none behind it: s δ wᵀ v_a, (d_v,) float64.
         """
-        constant = strength * (self.write @ self.level)
+        constant = self.constant(strength)
         if output is None:
             return constant
         wide = output.to(torch.promote_types(output.dtype, torch.float32))
@@ -86,6 +90,7 @@ def find_seals(
     about = prior.moment - cross - cross.T + anchors.T @ anchors / len(anchors)
     seals: dict[str, Seal] = {}
     mixed, square = (torch.zeros(prior.width, prior.width, dtype=torch.float64) for _ in range(2))
+    raised, turned, size = torch.zeros_like(prior.mean), torch.zeros_like(prior.mean), 0.0
     for weight in weights:
         if weight.role in VALUE_ROLES:
             matrix = weight.matrix.to("cpu", torch.float64)
@@ -94,7 +99,11 @@ def find_seals(
             reads, writes = seal.read.T @ matrix, seal.write.T @ matrix
             mixed.addmm_(reads.T, writes)
             square.addmm_(reads.T, (seal.write.T @ seal.write) @ reads)
-    return seals, SealGram(mixed, square, strength)
+            put_back = seal.constant(1.0)
+            raised += matrix.T @ put_back
+            turned += reads.T @ (seal.write.T @ put_back)
+            size += float(put_back.square().sum())
+    return seals, SealGram(mixed, square, raised, turned, size, strength)
 
 
 def _leading(apart: Tensor) -> Tensor:

@@ -166,7 +166,7 @@ def test_steps_are_counted_and_named(mode: str, goals: Goals | None) -> None:
     steps: list[str] = []
     erase_streams(planned, steps.append)
     assert len(steps) == planned.steps if goals is None else len(steps) <= planned.steps
-    assert "pooled: epoch 1: derive 'snoopy'" in steps
+    assert "pooled: first edit: derive 'snoopy'" in steps
     alone: list[str] = []
     erase_streams(plan(pooled=False), alone.append)
     assert "epoch 1: derive 'snoopy'" in alone

@@ -10,9 +10,9 @@ from rece_core.alignment import EncodedText
 from rece_core.concepts import parse_concepts
 from rece_core.erase import EpochRecord
 from rece_core.erasure import Erasure, Part
-from rece_core.gram import Weight, accumulate_pair_grams
 from rece_core.evidence import describe_evidence, gather_evidence
 from rece_core.fingerprint import fingerprint
+from rece_core.gram import Weight, accumulate_pair_grams
 from rece_core.measures import measure_drift
 from rece_core.operator import Operator
 from rece_core.seal import Seal
@@ -99,7 +99,7 @@ def test_seals_and_rotations_count() -> None:
     assert changed == [False, True, False, False]
     assert sealed.drifts["tokens"][0][1] > plain.drifts["tokens"][0][1]
     pairs = [(weight, weight.matrix + erasure.change_of(weight)) for weight in scene.weights]
-    pair, _ = accumulate_pair_grams(pairs)
+    pair, _ = accumulate_pair_grams(pairs, {scene.weights[1].name: seal.constant(1.0)})
     assert sealed.drifts["tokens"][0][1] == pytest.approx(measure_drift(pair, scene.texts.probes[0].tokens))
 
 

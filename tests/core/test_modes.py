@@ -14,7 +14,8 @@ from rece_core.erase import EncodedConcepts, iterate_erasure, prepare_solvers
 from rece_core.erasure import Part
 from rece_core.fingerprint import fingerprint
 from rece_core.gram import Weight, accumulate_pair_grams
-from rece_core.measures import measure_forgotten
+from rece_core.measures import measure_drift, measure_forgotten
+from rece_core.preservation import ENOUGH, FREE_SHARES
 from rece_core.prior import accumulate_prior
 from rece_core.settings import ITERATIONS, EditSettings, EraseSettings
 from tests.core.random_models import Scene, deviation, make_scene, make_text, randn
@@ -54,7 +55,8 @@ def test_every_mode_fits_every_iteration_and_measures_what_it_did(mode: str, sea
     settings = EraseSettings(EditSettings(mode=mode), 2, iteration=iteration, seal=seal)
     part = erase(scene, settings)
     assert len(part.records) == 3
-    pair, _ = accumulate_pair_grams((weight, edited(part, weight)) for weight in scene.weights)
+    constants = {name: each.constant(seal) for name, each in part.seals.items()}
+    pair, _ = accumulate_pair_grams(((weight, edited(part, weight)) for weight in scene.weights), constants)
     texts = scene.texts
     sources, goals = (
         torch.cat(
@@ -68,6 +70,7 @@ def test_every_mode_fits_every_iteration_and_measures_what_it_did(mode: str, sea
     found = measure_forgotten(pair, sources, goals)
     last = part.records[-1]
     assert found == pytest.approx(last.forgotten, abs=1e-4)
+    assert measure_drift(pair, texts.probes[0].tokens) == pytest.approx(last.drift, abs=1e-4)
     assert all(map(math.isfinite, (last.recoverable, last.norm_ratio, last.drift)))
     if mode != "orthogonal":  # which turns a concept away from where it was, not onto its anchor
         assert part.records[0].forgotten > 0.02
@@ -99,6 +102,23 @@ def test_strict_holds_exact_texts_and_prior_holds_captions_better_than_paper() -
     assert move("strict", exact) < 1e-9 < 1e-3 < move("prior", exact)
     assert move("strict", probes) < move("paper", probes)
     assert move("prior", probes) < 0.5 * move("paper", probes)
+
+
+def test_strict_takes_the_strictest_share_that_forgets_enough() -> None:
+    """By the measure itself, over all tokens: what the sums give is the same."""
+    scene = make_case()
+    spread = torch.logspace(1, -3, WIDTH, dtype=torch.float64)  # as what is kept, so that room is scarce
+    targets = tuple(replace(each, tokens=each.tokens * spread**0.5) for each in scene.texts.targets)
+    scene = Scene(scene.weights, scene.gram, replace(scene.texts, targets=targets))
+
+    def forget(share: float | None) -> float:
+        return erase(scene, EraseSettings(EditSettings(mode="strict", free_share=share), 0)).records[0].forgotten
+
+    goal = ENOUGH * erase(scene, EraseSettings(EditSettings(mode="prior"), 0)).records[0].forgotten
+    reached = [share for share in FREE_SHARES if forget(share) >= goal]
+    assert reached, "control: one of them is enough"
+    assert reached[0] > FREE_SHARES[0], "control: the strictest is not"
+    assert forget(None) == pytest.approx(forget(reached[0]))
 
 
 def test_a_mode_that_needs_a_prior_says_so() -> None:
