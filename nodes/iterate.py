@@ -10,6 +10,7 @@ from ..rece_core.report import describe_erasure, summarize_erasure
 from ..rece_core.settings import ITERATIONS, EraseSettings
 from .erase_model import erase_model, make_edit_settings, pick_seal
 from .host import measure_share, show_on_node
+from .results import describe_erased
 from .types import (
     CATEGORY,
     derivation_ridge_input,
@@ -123,4 +124,5 @@ class ReceIterate(io.ComfyNode):
         chosen = list_lines(probes)
         erased, erasure = erase_model(model, clip, concepts, settings, widgets, chosen or PROBES, goals)
         report = f"{describe_erasure(erasure)}\n{measure_share(model, erasure):.1%} of the model's parameters changed."
-        return io.NodeOutput(erased, erasure, report, ui=show_on_node(summarize_erasure(erasure)))
+        shown = show_on_node(summarize_erasure(erasure), describe_erased(erasure, report))
+        return io.NodeOutput(erased, erasure, report, ui=shown)
