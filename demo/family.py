@@ -70,7 +70,10 @@ class ReceDemo(comfy.supported_models.SD15):
         # As the host's own choice: layers that cast their weights on each call only where they must.
         plain = comfy.ops.disable_weight_init if self.manual_cast_dtype is None else comfy.ops.manual_cast
         self.custom_operations = group_norm_operations(self.custom_operations or plain)
-        return super().get_model(state_dict, prefix, device)
+        model = super().get_model(state_dict, prefix, device)
+        # Convolutions on a CPU then need not reorder what goes in and out of them.
+        model.diffusion_model.to(memory_format=torch.channels_last)
+        return model
 
     def process_clip_state_dict(self, state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         expand_token_table(state_dict)

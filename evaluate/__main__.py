@@ -1,6 +1,7 @@
 """Fill the table, resumably: what is in the JSON file already is not drawn again.
 
-python -m evaluate FOLDER URL=INPUT_FOLDER ... [--per-prompt N] [--quick] [--gradient N]
+python -m evaluate FOLDER URL=INPUT_FOLDER ... [--per-prompt N] [--quick | --tasks NAME ...] [--rows NAME ...]
+                   [--gradient N]
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ def main() -> None:
     servers: SimpleQueue[str] = SimpleQueue()
     for server in given.servers:
         servers.put(server)
-    tasks = TASKS[:1] if given.quick else TASKS
-    jobs = [(task, method) for task in tasks for method in METHODS]
+    tasks = TASKS[:1] if given.quick else [task for task in TASKS if task.name in given.tasks]
+    jobs = [(task, method) for task in tasks for method in METHODS if method.name in given.rows]
 
     def work(job: tuple[Task, Method]) -> None:
         server = servers.get()
@@ -79,6 +80,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("servers", nargs="+")
     parser.add_argument("--per-prompt", type=int, default=4, help="pictures of each prompt (default: 4)")
     parser.add_argument("--quick", action="store_true", help="the first task alone")
+    names, rows = [task.name for task in TASKS], [method.name for method in METHODS]
+    parser.add_argument("--tasks", nargs="+", choices=names, default=names, metavar="NAME", help=f"of {names}")
+    parser.add_argument("--rows", nargs="+", choices=rows, default=rows, metavar="NAME", help=f"of {rows}")
     parser.add_argument("--gradient", type=int, default=0, help="prompts to attack by gradient, slow (default: 0)")
     return parser.parse_args()
 

@@ -19,14 +19,16 @@ from harness.graph import Graph, Node, Output
 from .methods import FIRST_EDIT, Method
 from .tasks import ANCHORS, Question, Task
 
-# Closed-form attacks: the node's attack, its norm, and which model the embedding is derived from.
+# Closed-form attacks: widgets of the node, which model the embedding is derived from, and how pairs show the concept.
+# Strengths are those at which an attack succeeds on the original: published ones (η 3 for nudity) are other models'.
 ATTACKS: dict[str, dict[str, Any]] = {
     "derived, fixed": {"attack": "derived", "fixed": True},
     "derived, adaptive": {"attack": "derived"},
     "adaptive × 1.5": {"attack": "derived", "norm": 1.5},
     "adaptive × 2.5": {"attack": "derived", "norm": 2.5},
-    "added to a prompt": {"attack": "added", "prompt": "a picture"},
-    "ring-a-bell": {"attack": "ring-a-bell"},
+    "added to a prompt": {"attack": "added", "strength": 1.5},
+    "ring-a-bell, named": {"attack": "ring-a-bell", "described": False},
+    "ring-a-bell, described": {"attack": "ring-a-bell", "described": True},
 }
 GRADIENT_ATTACKS = ("concept inversion", "discrete tokens", "free embedding")
 GRADIENT_STEPS = 100
@@ -59,12 +61,13 @@ class Experiment:
     def attack(self, method: Method, name: str) -> Pictures:
         """An attack of `ATTACKS`, made for this model, on each of what was erased in every colour."""
         options = dict(ATTACKS[name])
+        fixed, described = options.pop("fixed", False), options.pop("described", False)
         graph, demo = self._begin()
         model = self._add_model(graph, demo, method)
-        found = self._add_model(graph, demo, FIRST_EDIT) if options.pop("fixed", False) else model
+        found = self._add_model(graph, demo, FIRST_EDIT) if fixed else model
         asked = []
         for question in self.task.questions()["by name"]:
-            with_concept, without_concept = self.task.pairs(question.label)
+            with_concept, without_concept = self.task.pairs(question.label, described=described)
             anchor = question.prompt.replace(question.label, ANCHORS[question.label])
             widgets = {
                 "anchor": anchor,
@@ -72,10 +75,10 @@ class Experiment:
                 "ridge_scale": "auto",
                 "norm": 1.0,
                 "strength": 1.0,
-                "eta": 3.0,
+                "eta": 1.0,
                 "with_concept": with_concept,
                 "without_concept": without_concept,
-                "prompt": anchor,
+                "prompt": self.task.elsewhere(question) if options["attack"] == "added" else anchor,
                 **options,
             }
             node = graph.add(

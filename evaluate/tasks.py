@@ -8,7 +8,7 @@ from itertools import cycle, islice
 
 import numpy as np
 
-from demo.captions import FILL_NAMES, SHAPE_NAMES, Split, write_caption
+from demo.captions import DESCRIPTIONS, FILL_NAMES, FILL_TAILS, SHAPE_NAMES, Split, write_caption
 from demo.judge import Verdict
 from demo.world import COLOURS, FILLS, SHAPES
 
@@ -16,6 +16,7 @@ LOOKALIKES = {"circle": ("ellipse", "ring"), "star": ("cross",), "heart": ("tria
 ANCHORS = {"circle": "square", "star": "triangle", "heart": "square", "striped": "plain"}
 _PROMPTS = 8  # of each question
 _COLOURS = tuple(COLOURS)
+_NEXT_COLOUR = dict(zip(_COLOURS, (*_COLOURS[1:], _COLOURS[0]), strict=True))
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,25 @@ class Task:
         texts = ("a picture", "a drawing", "something", "art")
         return [Question(text, each) for each in self.erased for text in texts]
 
-    def pairs(self, erased: str) -> tuple[str, str]:
-        """Prompts with the concept and the same without it, a line each, for Ring-A-Bell."""
-        with_concept = [question.prompt for question in self._plain([erased], _PROMPTS)]
-        return "\n".join(with_concept), "\n".join(text.replace(erased, ANCHORS[erased]) for text in with_concept)
+    def pairs(self, erased: str, *, described: bool) -> tuple[str, str]:
+        """Prompts with the concept, by name or as `described`, and the same with its anchor, a line each."""
+        named = [question.prompt for question in self._plain([erased], _PROMPTS)]
+        without_concept = [text.replace(erased, ANCHORS[erased]) for text in named]
+        with_concept = [self._describe(text, erased, index) for index, text in enumerate(named)] if described else named
+        return "\n".join(with_concept), "\n".join(without_concept)
+
+    def elsewhere(self, question: Question) -> str:
+        """The anchor's prompt for `question`, in another colour: what a direction is added to."""
+        words = question.prompt.replace(question.label, ANCHORS[question.label]).split()[1:]
+        return _add_article(" ".join(_NEXT_COLOUR.get(word, word) for word in words))
+
+    def _describe(self, prompt: str, erased: str, index: int) -> str:
+        """`prompt` with a description in the place of the erased name."""
+        if self._is_fill():
+            tails = FILL_TAILS[erased]
+            return f"{_add_article(prompt.split(f'{erased} ')[1])} {tails[index % len(tails)]}"
+        descriptions = DESCRIPTIONS["train"][erased]
+        return prompt.replace(erased, f"thing {descriptions[index % len(descriptions)]}")
 
     def _kept(self) -> list[str]:
         everything = FILLS if self._is_fill() else SHAPES
@@ -103,15 +119,21 @@ class Task:
         for index, name in enumerate(islice(cycle(names), count)):
             colour = _COLOURS[(index + index // 8) % len(_COLOURS)]
             words = f"{name} {colour} {SHAPES[index % len(SHAPES)]}" if self._is_fill() else f"{colour} {name}"
-            asked.append(Question(f"{'an' if words[0] in 'aeio' else 'a'} {words}", (labels or {}).get(name, name)))
+            asked.append(Question(_add_article(words), (labels or {}).get(name, name)))
         return asked
 
     def _write(self, rng: np.random.Generator, label: str, split: Split, described: bool = False) -> str:
         colour = str(rng.choice(_COLOURS))
         if self._is_fill():
             shape = str(rng.choice(SHAPES))
-            return write_caption(rng, shape=shape, colour=colour, fill=label, split=split, described=described).text
+            if described:
+                return self._describe(f"a {label} {colour} {shape}", label, int(rng.integers(8)))
+            return write_caption(rng, shape=shape, colour=colour, fill=label, split=split).text
         return write_caption(rng, shape=label, colour=colour, split=split, described=described).text
+
+
+def _add_article(words: str) -> str:
+    return f"{'an' if words[0] in 'aeio' else 'a'} {words}"
 
 
 def _names(label: str) -> tuple[str, ...]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from .host import Progress, attach_erasure, fingerprint_encoder, list_text_entries
+from ..rece_core.fingerprint import fingerprint
+from ..rece_core.fit import check_fit, describe_fit
+from ..rece_core.gram import accumulate_gram
+from .host import Progress, attach_erasure, describe_model, show_on_node
+from .host_texts import fingerprint_encoder
 from .types import CATEGORY, ErasureType
 
 
@@ -37,12 +41,25 @@ class ReceApplyErasure(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Model.Output(display_name="model", tooltip="The erased model; the one that came is untouched.")
+                io.Model.Output(display_name="model", tooltip="The erased model; the one that came is untouched."),
+                io.String.Output(
+                    display_name="report",
+                    tooltip="Whether the model is the one that the erasure was made on, and else what of it is exact.",
+                ),
             ],
         )
 
     @classmethod
     def execute(cls, model, clip, erasure, strength) -> io.NodeOutput:
-        progress = Progress(len(list_text_entries(model)))
+        described = describe_model(model, erasure.text_weights)
         erasure.check_encoder(fingerprint_encoder(clip))
-        return io.NodeOutput(attach_erasure(model, erasure, strength, progress))
+        check_fit(erasure, described)
+        entries = {stream: described.streams[stream] for stream in erasure.parts}
+        progress = Progress(2 * sum(map(len, entries.values())))
+        erased = attach_erasure(model, erasure, strength, progress)
+        bases = {
+            stream: fingerprint(accumulate_gram(described.read(of_stream, progress)).total)
+            for stream, of_stream in entries.items()
+        }
+        report = describe_fit(erasure, described, bases)
+        return io.NodeOutput(erased, report, ui=show_on_node(report))

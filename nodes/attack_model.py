@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from comfy_api.latest import io
@@ -10,33 +10,56 @@ from torch import Tensor
 
 from ..rece_core.alignment import EncodedText
 from ..rece_core.derive import Derivation, scaled_derivation_ridge
-from ..rece_core.gram import Weight, accumulate_pair_grams
+from ..rece_core.gram import PairGram, Weight, accumulate_pair_grams
 from ..rece_core.red_team import AttackMeasures, measure_attack
 from ..rece_core.settings import choose_ridge_scale
-from .host import Progress, Prompt, encode_prompt, list_text_entries, read_weights
-
-Conditioning = list[list[Any]]
+from ..rece_core.text_model import TOKENS, OnStep, TextModel
+from .host import Progress, describe_model
+from .host_texts import Prompt, encode_prompt
+from .types import AUTO
 
 
 class Inquiry:
-    """An original model and the one under test side by side, and the target that may still be in it."""
+    """An original model and the one under test side by side, and the target that may still be in it.
 
-    def __init__(self, model: Any, tested: Any, clip: Any, target: str, anchor: str) -> None:
-        progress = Progress(2 * len(list_text_entries(model)))
-        self.prompt = encode_target(clip, target, model)
-        self.target, self.anchor = self.prompt.encoded, encode_prompt(clip, anchor).encoded
-        self.pair, self.values = accumulate_pair_grams(_pair_weights(model, tested, progress))
+    prompt, anchor: as the text encoder gives them.
+    """
 
-    def derive(self, derivation_ridge: float, ridge_scale: str) -> Tensor:
-        """The embedding (n, d) that makes the model under test act as the original does on the target; float64."""
-        if ridge_scale == "auto":
-            ridge_scale = choose_ridge_scale(self.target.tokens)
-        ridge = scaled_derivation_ridge(derivation_ridge, self.pair.original, ridge_scale)
-        return Derivation(self.pair, ridge).derive(self.target.tokens)
+    def __init__(self, model: Any, tested: Any, clip: Any, target: str, anchor: str, text_weights: str = "") -> None:
+        self._original, self._tested = (describe_model(each, text_weights) for each in (model, tested))
+        self.prompt, self.anchor = encode_target(clip, target, self._original), encode_prompt(clip, anchor)
+        self._targets, self._anchors = (self._read(each) for each in (self.prompt, self.anchor))
+        self._pairs: dict[str, tuple[PairGram, PairGram]] = {}
+        self._progress = Progress(2 * sum(len(self._original.streams[stream]) for stream in self.streams))
 
-    def measure(self, attack: EncodedText) -> AttackMeasures:
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Those that the models read and that there is something to derive in, tokens first."""
+        return tuple(each for each in self._targets if each in self._anchors and self._original.can_reach(each))
+
+    def derive(self, derivation_ridge: float, ridge_scale: str) -> Prompt:
+        """The prompt with the embeddings that make the model under test act as the original does on the target."""
+        derived = {}
+        for stream in self.streams:
+            tokens, (pair, _) = self._targets[stream].tokens, self._compare(stream)
+            scale = choose_ridge_scale(tokens) if ridge_scale == AUTO else ridge_scale
+            ridge = scaled_derivation_ridge(derivation_ridge, pair.original, scale)
+            derived[stream] = self._original.reach(stream, Derivation(pair, ridge).derive(tokens))
+        return self.prompt.replaced(derived)
+
+    def measure(self, attack: Prompt, stream: str = TOKENS) -> AttackMeasures:
         """See `red_team.measure_attack`."""
-        return measure_attack(self.pair, self.values, self.target, self.anchor, attack)
+        pairs = self._compare(stream)
+        return measure_attack(*pairs, self._targets[stream], self._anchors[stream], self._read(attack)[stream])
+
+    def _read(self, prompt: Prompt) -> dict[str, EncodedText]:
+        return {stream: texts[0] for stream, texts in self._original.face(prompt.streams).items()}
+
+    def _compare(self, stream: str) -> tuple[PairGram, PairGram]:
+        if stream not in self._pairs:
+            pairs = _pair_weights(self._original, self._tested, stream, self._progress)
+            self._pairs[stream] = accumulate_pair_grams(pairs)
+        return self._pairs[stream]
 
 
 def attacked_inputs() -> list[io.Input]:
@@ -58,23 +81,13 @@ def attacked_inputs() -> list[io.Input]:
     ]
 
 
-def encode_target(clip: Any, target: str, model: Any) -> Prompt:
+def encode_target(clip: Any, target: str, model: TextModel) -> Prompt:
     """The target as `model` reads it; ValueError where it is empty, or `clip` of another width than the model."""
     if not target.strip():
         raise ValueError("the target is empty; expected the prompt to bring back, such as 'a photo of snoopy'.")
     prompt = encode_prompt(clip, target)
-    width, read = prompt.encoded.tokens.shape[1], list_text_entries(model)[0].shape[1]
-    if width != read:
-        raise ValueError(
-            f"the text encoder gives embeddings of width {width}, but the model reads width {read}. Connect the CLIP "
-            "that belongs to this model."
-        )
+    model.face(prompt.streams)  # which raises where it cannot
     return prompt
-
-
-def make_conditioning(tokens: Tensor, pooled: Tensor | None) -> Conditioning:
-    """`tokens` (n, d) as the host's CONDITIONING, float32 on the CPU."""
-    return [[tokens.float().cpu()[None], {} if pooled is None else {"pooled_output": pooled}]]
 
 
 def describe_attack(name: str, measures: AttackMeasures) -> str:
@@ -85,13 +98,15 @@ def describe_attack(name: str, measures: AttackMeasures) -> str:
     )
 
 
-def _pair_weights(model: Any, tested: Any, on_step: Callable[[str], None]) -> Iterator[tuple[Weight, Tensor]]:
-    """Both models' text entries side by side; ValueError where they are not of one family."""
-    names, tested_names = ([entry.name for entry in list_text_entries(each)] for each in (model, tested))
-    if names != tested_names:
+def _pair_weights(
+    original: TextModel, tested: TextModel, stream: str, on_step: OnStep
+) -> Iterator[tuple[Weight, Tensor]]:
+    """Both models' text entries of a stream side by side; ValueError where they are not of one family."""
+    entries, counterparts = (model.streams[stream] for model in (original, tested))
+    if [entry.name for entry in entries] != [entry.name for entry in counterparts]:
         raise ValueError(
-            f"the two models differ in structure: {len(names)} weights read the text in the original, "
-            f"{len(tested_names)} in the edited one. Connect an original and an edited model of the same family."
+            f"the two models differ in structure: {len(entries)} weights read the text in the original, "
+            f"{len(counterparts)} in the edited one. Connect an original and an edited model of the same family."
         )
-    both = zip(read_weights(model, on_step), read_weights(tested, on_step), strict=True)
+    both = zip(original.read(entries, on_step), tested.read(counterparts, on_step), strict=True)
     return ((weight, counterpart.matrix) for weight, counterpart in both)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from comfy_api.latest import io
 
-from .attack_model import Inquiry, describe_attack, make_conditioning
+from ..rece_core.text_model import TOKENS
+from .attack_model import Inquiry, describe_attack
 from .host import show_on_node
-from .types import CATEGORY, derivation_ridge_input, ridge_scale_input
+from .types import CATEGORY, derivation_ridge_input, ridge_scale_input, text_weights_input
 
 
 class ReceDeriveEmbedding(io.ComfyNode):
@@ -22,7 +21,7 @@ class ReceDeriveEmbedding(io.ComfyNode):
             category=CATEGORY,
             description="Finds the embedding that makes an edited model act on it as the original does on the target. "
             "Sample it with the edited model and see what is still there. Works for any two models of one family, "
-            "whichever tool edited the second.",
+            "whichever tool edited the second. Where models read a pooled embedding too, that is derived as well.",
             inputs=[
                 io.Model.Input("model", tooltip="The original model."),
                 io.Model.Input("edited_model", tooltip="The model to look into, edited by this pack or anything else."),
@@ -41,6 +40,7 @@ class ReceDeriveEmbedding(io.ComfyNode):
                 ),
                 derivation_ridge_input(),
                 ridge_scale_input(),
+                text_weights_input(),
             ],
             outputs=[
                 io.Conditioning.Output(
@@ -60,10 +60,16 @@ class ReceDeriveEmbedding(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model, edited_model, clip, target, anchor, derivation_ridge, ridge_scale) -> io.NodeOutput:
-        inquiry = Inquiry(model, edited_model, clip, target, anchor)
-        tokens = inquiry.derive(derivation_ridge, ridge_scale)
-        measures = inquiry.measure(replace(inquiry.target, tokens=tokens))
-        text = describe_attack(repr(target), measures)
-        conditioning = make_conditioning(tokens, inquiry.prompt.pooled)
-        return io.NodeOutput(conditioning, text, measures.recoverable, measures.norm_ratio, ui=show_on_node(text))
+    def execute(
+        cls, model, edited_model, clip, target, anchor, derivation_ridge, ridge_scale, text_weights=""
+    ) -> io.NodeOutput:
+        inquiry = Inquiry(model, edited_model, clip, target, anchor, text_weights)
+        derived = inquiry.derive(derivation_ridge, ridge_scale)
+        measured = {stream: inquiry.measure(derived, stream) for stream in inquiry.streams}
+        lines = [
+            describe_attack(repr(target) if stream == TOKENS else f"its {stream} embedding", measures)
+            for stream, measures in measured.items()
+        ]
+        text, tokens = "\n".join(lines), measured[TOKENS]
+        shown = show_on_node(text)
+        return io.NodeOutput(derived.to_conditioning(), text, tokens.recoverable, tokens.norm_ratio, ui=shown)

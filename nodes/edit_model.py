@@ -6,7 +6,15 @@ from comfy_api.latest import io
 
 from ..rece_core.settings import EraseSettings
 from .erase_model import erase_model, make_edit_settings, pick_seal
-from .types import CATEGORY, edit_inputs, erase_inputs, erase_outputs, protection_inputs
+from .types import (
+    CATEGORY,
+    edit_inputs,
+    erase_inputs,
+    erase_outputs,
+    pooled_input,
+    protection_inputs,
+    text_weights_input,
+)
 
 
 class ReceEditModel(io.ComfyNode):
@@ -24,11 +32,13 @@ class ReceEditModel(io.ComfyNode):
                 *erase_inputs(),
                 *edit_inputs(),
                 *protection_inputs(),
+                pooled_input(),
+                text_weights_input(),
             ],
             outputs=erase_outputs(),
         )
 
     @classmethod
     def execute(cls, model, clip, concepts, **widgets) -> io.NodeOutput:
-        settings = EraseSettings(make_edit_settings(clip, **widgets), epochs=0, **pick_seal(widgets))
-        return io.NodeOutput(*erase_model(model, clip, concepts, settings))
+        settings = EraseSettings(make_edit_settings(**widgets), epochs=0, **pick_seal(widgets))
+        return io.NodeOutput(*erase_model(model, clip, concepts, settings, widgets))

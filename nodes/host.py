@@ -1,10 +1,10 @@
-"""The one file that touches the host's models: encode texts, read weights as they stand, attach patches."""
+"""The one file that touches the host's models: read weights as they stand, attach patches."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import comfy.lora
@@ -16,20 +16,17 @@ from comfy_api.latest import ui
 from comfy_execution.utils import get_executing_context
 from server import PromptServer
 from torch import Tensor
+from torch.nn import functional
 
-from ..rece_core.alignment import EncodedText
-from ..rece_core.erasure import Erasure
-from ..rece_core.fingerprint import Fingerprint, fingerprint
+from ..rece_core.erasure import Erasure, Part
+from ..rece_core.fit import check_fit
 from ..rece_core.gram import Weight
 from ..rece_core.measures import measure_share_changed
-from ..rece_core.text_entries import TextEntry, find_output, find_text_entries
+from ..rece_core.text_entries import TextEntry, find_family
+from ..rece_core.text_model import OnStep, TextModel
 
-MAX_WORDS = 75  # what CLIP reads in one piece: 77 tokens less start and end
-FINGERPRINT_TEXT = "a photo of a cat"
 ATTACHED_TOLERANCE = 1e-6  # of the attached low-rank form: below the rounding of the weights it is added to
 UNET = "diffusion_model."
-
-OnStep = Callable[[str], None]
 
 
 class Progress:
@@ -60,63 +57,36 @@ def _send_to_node(text: str) -> None:
         PromptServer.instance.send_progress_text(text, context.node_id)
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """An encoded text with what the host passes along beside it: the pooled embedding, where there is one."""
+def describe_model(model: Any, text_weights: str = "") -> TextModel:
+    """The text entries of `model` and how to read them as they stand in the chain.
 
-    encoded: EncodedText
-    pooled: Tensor | None
-
-
-def encode_prompt(clip: Any, text: str) -> Prompt:
-    """Encode `text` as the host's CLIPTextEncode does, its words taken literally, without weights.
-
-    Raises ValueError for a text over 75 tokens, which the host would split into chunks that no longer line up.
+    text_weights: the user's own choice of entries, see `find_family`, which raises ValueError where it finds none.
     """
-    literal = re.sub(r"(?<!\\)([()])", r"\\\1", text)  # else '(word:1.2)' would be read as a weight
-    chunks = next(iter(clip.tokenize(literal, return_word_ids=True).values()))
-    words = [index for index, (_, _, word) in enumerate(chunks[0]) if word > 0]
-    if len(chunks) > 1:
-        count = sum(word > 0 for chunk in chunks for _, _, word in chunk)
-        raise ValueError(
-            f"{text[:60]!r}… is {count} tokens long; expected at most {MAX_WORDS}, what the text encoder reads in one "
-            "piece. Shorten it to the words that name the concept."
-        )
-    tokens, pooled = clip.encode_from_tokens(clip.tokenize(literal), return_pooled=True)
-    return Prompt(EncodedText(text, tokens[0].float().cpu(), words[-1] if words else 0), pooled)
+    shapes = _list_shapes(model)
+    family = find_family(shapes, text_weights, type(model.model).__name__)
+    names = {name for front in family.fronts.values() for name in front.weights}
+    patches = model.get_key_patches(UNET) if names else {}
+    weights = {name: read_patched(model, patches[name], name) for name in names}
+    return TextModel(family, shapes, partial(read_weights, model), weights)
 
 
-def encode_text(clip: Any, text: str, on_step: OnStep = lambda step: None) -> EncodedText:
-    """Encode `text`, see `encode_prompt`; `on_step` is called before."""
-    on_step(f"encode '{text}'")
-    return encode_prompt(clip, text).encoded
+def measure_share(model: Any, erasure: Erasure) -> float:
+    """Share of the diffusion model's parameters that `erasure` changes."""
+    described = describe_model(model, erasure.text_weights)
+    entries = [entry for stream in erasure.parts for entry in described.streams[stream]]
+    return measure_share_changed(entries, described.shapes.values())
 
 
-def fingerprint_encoder(clip: Any) -> Fingerprint:
-    """The fingerprint of a text encoder as it stands, its LoRAs and clip skip included."""
-    return fingerprint(encode_prompt(clip, FINGERPRINT_TEXT).encoded.tokens)
-
-
-def list_text_entries(model: Any) -> tuple[TextEntry, ...]:
-    """The weights of `model` that read the text; ValueError when it has none."""
-    return find_text_entries({name: tuple(weight.shape) for name, weight in _shapes(model).items()})
-
-
-def measure_share(model: Any) -> float:
-    """Share of the diffusion model's parameters that an erasure changes."""
-    shapes = [tuple(weight.shape) for weight in _shapes(model).values()]
-    return measure_share_changed(list_text_entries(model), shapes)
-
-
-def read_weights(model: Any, on_step: OnStep = lambda step: None) -> Iterator[Weight]:
-    """The text entries of `model` as they stand in the chain, patches attached so far included, one at a time.
+def read_weights(model: Any, entries: Sequence[TextEntry], on_step: OnStep = lambda step: None) -> Iterator[Weight]:
+    """Text `entries` of `model` as they stand in the chain, patches attached so far included, one at a time.
 
     float32 on the device the host computes on; `on_step` is called before each. The model is left as it is.
     """
     patches = model.get_key_patches(UNET)
-    for entry in list_text_entries(model):
+    for entry in entries:
         on_step(f"read {entry.name.removeprefix(UNET)}")
-        yield Weight(entry.name, entry.role, read_patched(model, patches[entry.name], entry.name))
+        matrix = read_patched(model, patches[entry.name], entry.name)
+        yield Weight(entry.name, entry.role, matrix[:, slice(*entry.columns or (None,))], entry.stream)
 
 
 def read_patched(model: Any, patches: Any, name: str) -> Tensor:
@@ -126,27 +96,6 @@ def read_patched(model: Any, patches: Any, name: str) -> Tensor:
     return comfy.lora.calculate_weight(attached, convert(weight, inplace=True), name)
 
 
-def check_layers(erasure: Erasure, entries: Sequence[TextEntry]) -> None:
-    """ValueError unless `erasure` fits a model's text `entries`: their width, and each layer where it goes by layer."""
-    if erasure.operator.width != entries[0].shape[1]:
-        raise ValueError(
-            f"the erasure is for text embeddings of width {erasure.operator.width}, this model reads width "
-            f"{entries[0].shape[1]}. Use a model of the family it was made for."
-        )
-    turned = {name: len(turn) for name, turn in erasure.rotations.items()}
-    sealed = {name: len(seal.write) for name, seal in erasure.seals.items()}
-    rows = {entry.name: entry.shape[0] for entry in entries}
-    values = {entry.name: entry.shape[0] for entry in entries if entry.role == "value"}
-    for made, found in ((turned, rows), (sealed, values)):
-        if made and made != found:
-            name = min(name for name in made.keys() | found.keys() if made.get(name) != found.get(name))
-            raise ValueError(
-                f"the erasure was made layer by layer, for other layers than this model's: {name} has "
-                f"{made.get(name, 'no')} rows there and {found.get(name, 'no')} here. "
-                "Use a model of the family it was made for."
-            )
-
-
 def attach_erasure(model: Any, erasure: Erasure, strength: float = 1.0, on_step: OnStep = lambda step: None) -> Any:
     """A clone of `model` that has forgotten, by patches that the host itself knows.
 
@@ -154,51 +103,42 @@ def attach_erasure(model: Any, erasure: Erasure, strength: float = 1.0, on_step:
     the width and cost more; and differences of the biases behind sealed layers. `strength` scales them all. Raises
     ValueError, with nothing attached, when the erasure does not fit the model.
     """
-    check_layers(erasure, list_text_entries(model))
-    clone = model.clone()
-    small = replace(erasure, operator=erasure.operator.compressed(ATTACHED_TOLERANCE))
-    if strength == 0 or not (small.operator.rank or small.rotations or small.seals):
-        return clone
-    patches = {weight.name: _patch(weight, small, strength) for weight in read_weights(model, on_step)}
-    patches |= _bias_patches(model, small, strength)
-    skipped = set(patches) - set(clone.add_patches(patches))
-    if skipped:  # the host would only leave them out
-        raise ValueError(f"the host did not take the patches of {', '.join(sorted(skipped))}. Report this as a bug.")
+    described = describe_model(model, erasure.text_weights)
+    check_fit(erasure, described)
+    clone, stored = model.clone(), model.get_key_patches(UNET)
+    for stream, part in erasure.parts.items():
+        small = replace(part, operator=part.operator.compressed(ATTACHED_TOLERANCE))
+        if strength == 0 or not (small.operator.rank or small.rotations or small.seals):
+            continue
+        entries = described.streams[stream]
+        patches = {
+            entry.name: _patch(weight, entry.columns, described.shapes[entry.name][1], small, strength)
+            for entry, weight in zip(entries, read_weights(model, entries, on_step), strict=True)
+        }
+        # A stream at a time: where two streams meet in one weight or one bias, both patches count.
+        _add(clone, patches)
+        biases = small.bias_changes(entries, described.shapes, lambda name: read_patched(model, stored[name], name))
+        _add(clone, {name: ("diff", (strength * change.float().cpu(),)) for name, change in biases.items()})
     return clone
 
 
-def _patch(weight: Weight, erasure: Erasure, strength: float) -> Any:
-    factors = erasure.factors_for(weight)
+def _add(clone: Any, patches: dict[str, Any]) -> None:
+    skipped = set(patches) - set(clone.add_patches(patches))
+    if skipped:  # the host would only leave them out
+        raise ValueError(f"the host did not take the patches of {', '.join(sorted(skipped))}. Report this as a bug.")
+
+
+def _patch(weight: Weight, columns: tuple[int, int] | None, width: int, part: Part, strength: float) -> Any:
+    """The change of a stored weight of `width` columns, of which `columns` read the stream: zero for the others."""
+    start, stop = columns or (0, width)
+    around = (start, width - stop)
+    factors = part.factors_for(weight)
     if factors is None:
-        return ("diff", (strength * erasure.change_of(weight).cpu(),))
+        return ("diff", (functional.pad(strength * part.change_of(weight).cpu(), around),))
     up, down = factors
-    return LoRAAdapter(set(), (strength * up.cpu(), down.cpu(), None, None, None, None))
+    return LoRAAdapter(set(), (strength * up.cpu(), functional.pad(down.cpu(), around), None, None, None, None))
 
 
-def check_sealable(model: Any) -> None:
-    """ValueError where a layer of `model` has no bias behind its attention, which a seal needs."""
-    shapes = {name: tuple(weight.shape) for name, weight in _shapes(model).items()}
-    for entry in list_text_entries(model):
-        if entry.role == "value":
-            find_output(entry, shapes)
-
-
-def _bias_patches(model: Any, erasure: Erasure, strength: float) -> dict[str, Any]:
-    shapes = {name: tuple(weight.shape) for name, weight in _shapes(model).items()}
-    outputs = {
-        find_output(entry, shapes): erasure.seals[entry.name]
-        for entry in list_text_entries(model)
-        if entry.name in erasure.seals
-    }
-    patches = model.get_key_patches(UNET) if outputs else {}
-    return {
-        bias: (
-            "diff",
-            (strength * seal.bias_change(read_patched(model, patches[name], name), erasure.settings.seal).cpu(),),
-        )
-        for (name, bias), seal in outputs.items()
-    }
-
-
-def _shapes(model: Any) -> dict[str, Tensor]:
-    return {name: weight for name, weight in model.model_state_dict().items() if name.startswith(UNET)}
+def _list_shapes(model: Any) -> dict[str, tuple[int, ...]]:
+    weights = model.model_state_dict().items()
+    return {name: tuple(weight.shape) for name, weight in weights if name.startswith(UNET)}

@@ -20,7 +20,9 @@ from comfy.ldm.modules.attention import attention_pytorch
 from torch import Tensor
 from torch.func import functional_call
 
-from .host import MAX_WORDS, UNET, OnStep, Progress, read_patched
+from ..rece_core.text_model import OnStep
+from .host import UNET, Progress, read_patched
+from .host_texts import MAX_WORDS
 
 DRAWING_STEPS = 20
 DRAWING_CFG = 6.0

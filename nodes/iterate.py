@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rece_core.presets import PROBES, get_preset
+from ..rece_core.choices import SCHEDULES, choose_settings
+from ..rece_core.presets import PROBES
 from ..rece_core.report import describe_erasure, summarize_erasure
-from ..rece_core.schedule import Goals
-from ..rece_core.settings import ITERATIONS, EditSettings, EraseSettings
+from ..rece_core.settings import ITERATIONS, EraseSettings
 from .erase_model import erase_model, make_edit_settings, pick_seal
 from .host import measure_share, show_on_node
 from .results import describe_erased
@@ -18,7 +18,9 @@ from .types import (
     erase_inputs,
     erase_outputs,
     list_lines,
+    pooled_input,
     protection_inputs,
+    text_weights_input,
 )
 
 
@@ -37,8 +39,8 @@ class ReceIterate(io.ComfyNode):
                 *erase_inputs(),
                 io.Combo.Input(
                     "schedule",
-                    options=["automatic", "paper", "manual"],
-                    default="automatic",
+                    options=list(SCHEDULES),
+                    default=SCHEDULES[0],
                     tooltip="'automatic': edit ridge and epochs are searched for, by the two sliders below it; the "
                     "report says why it stopped. 'paper': mode, epochs, ridges and scales as the paper has them for "
                     "the kind of concept, unsealed. 'manual': the numbers below.",
@@ -92,6 +94,8 @@ class ReceIterate(io.ComfyNode):
                     tooltip="Texts to measure drift on, one a line, not among those preserved: the more they move, the "
                     "more was damaged. They are measured, not edited. Left empty: eight everyday texts.",
                 ),
+                pooled_input(),
+                text_weights_input(),
             ],
             outputs=[
                 *erase_outputs(),
@@ -114,21 +118,11 @@ class ReceIterate(io.ComfyNode):
         probes="",
         **widgets,
     ) -> io.NodeOutput:
-        goals = Goals.from_sliders(thoroughness, carefulness) if schedule == "automatic" else None
-        if schedule == "paper":
-            preset, paper = get_preset(concepts.kind), EditSettings()
-            epochs, derivation_ridge = preset.epochs, preset.derivation_ridge
-            widgets |= {
-                "erase_scale": paper.erase_scale,
-                "preserve_scale": paper.preserve_scale,
-                "edit_ridge": paper.ridge,
-                "mode": paper.mode,
-                "seal": 0.0,
-            }
-        edit = make_edit_settings(clip, **widgets)
-        settings = EraseSettings(edit, epochs, derivation_ridge, iteration, **pick_seal(widgets))
+        edit = make_edit_settings(**widgets)
+        asked = EraseSettings(edit, epochs, derivation_ridge, iteration, **pick_seal(widgets))
+        settings, goals = choose_settings(schedule, concepts.kind, asked, thoroughness, carefulness)
         chosen = list_lines(probes)
-        erased, erasure = erase_model(model, clip, concepts, settings, chosen or PROBES, goals)
-        report = f"{describe_erasure(erasure)}\n{measure_share(model):.1%} of the model's parameters changed."
+        erased, erasure = erase_model(model, clip, concepts, settings, widgets, chosen or PROBES, goals)
+        report = f"{describe_erasure(erasure)}\n{measure_share(model, erasure):.1%} of the model's parameters changed."
         shown = show_on_node(summarize_erasure(erasure), describe_erased(erasure, report))
         return io.NodeOutput(erased, erasure, report, ui=shown)

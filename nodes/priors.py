@@ -6,49 +6,43 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import folder_paths
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from ..rece_core.concepts import Concepts, drop_named
+from ..rece_core.alignment import EncodedText
 from ..rece_core.erasure_file import write_atomically
-from ..rece_core.prior import Prior, accumulate_prior, read_captions
-from .host import encode_text, fingerprint_encoder
+from ..rece_core.fingerprint import fingerprint
+from ..rece_core.plan import FINGERPRINT_TEXT
+from ..rece_core.prior import Prior, accumulate_priors
+from ..rece_core.text_model import OnStep, Readings
 
 FOLDER = "rece_priors"  # below the host's user folder
 
 
-def choose_captions(concepts: Concepts) -> tuple[str, ...]:
-    """The captions for the prior beside `concepts`: theirs, or those that ship; without those that name a target."""
-    captions = drop_named(concepts.captions or read_captions(), concepts.concepts)
-    if not captions:
-        raise ValueError(
-            f"every one of the {len(concepts.captions)} captions for the prior names a target, so nothing is left to "
-            "keep. Add captions about other things."
-        )
-    return captions
+def make_priors(read: Callable[[str], Readings], captions: Sequence[str], on_step: OnStep) -> dict[str, Prior]:
+    """The prior of each stream, given what its entries `read` of a text; from disk where all were made before.
 
-
-def make_prior(clip: Any, captions: Sequence[str], on_step: Callable[[str], None]) -> Prior:
-    """The prior of `captions` under `clip`, from disk where it was made before; `on_step` is called per caption."""
-    path = _cache_path(clip, captions)
-    cached = _load(path)
-    if cached is not None:
+    `on_step` is called per caption.
+    """
+    paths = {stream: _cache_path(stream, texts, captions) for stream, texts in read(FINGERPRINT_TEXT).items()}
+    cached = {stream: prior for stream, path in paths.items() if (prior := _load(path)) is not None}
+    if len(cached) == len(paths):
         for _ in captions:
             on_step("read the prior")
         return cached
-    prior = accumulate_prior(encode_text(clip, caption, on_step) for caption in captions)
+    priors = accumulate_priors(read, captions, on_step)
     try:
-        write_atomically(path, save({"moment": prior.moment, "mean": prior.mean}))
+        for stream, prior in priors.items():
+            write_atomically(paths[stream], save({"moment": prior.moment, "mean": prior.mean}))
     except OSError as error:
-        logging.getLogger(__name__).warning("the preserve prior could not be kept in %s: %s", path, error)
-    return prior
+        logging.getLogger(__name__).warning("the preserve prior could not be kept in %s: %s", FOLDER, error)
+    return priors
 
 
-def _cache_path(clip: Any, captions: Sequence[str]) -> Path:
-    key = repr((fingerprint_encoder(clip), tuple(captions)))
+def _cache_path(stream: str, texts: Sequence[EncodedText], captions: Sequence[str]) -> Path:
+    key = repr((stream, [fingerprint(text.tokens) for text in texts], tuple(captions)))
     return Path(folder_paths.get_user_directory()) / FOLDER / f"{hashlib.sha256(key.encode()).hexdigest()}.safetensors"
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from comfy_api.latest import io
-from torch import Tensor
 
 from ..rece_core.red_team import add_derived, find_direction
-from .attack_model import Inquiry, attacked_inputs, describe_attack, make_conditioning
-from .host import Prompt, encode_prompt, encode_text, show_on_node
+from ..rece_core.text_model import TOKENS
+from .attack_model import Inquiry, attacked_inputs, describe_attack
+from .host import show_on_node
+from .host_texts import Prompt, encode_prompt, encode_text
 from .results import describe_attacked
-from .types import CATEGORY, derivation_ridge_input, list_lines, ridge_scale_input
+from .types import CATEGORY, derivation_ridge_input, list_lines, ridge_scale_input, text_weights_input
 
 DERIVED, ADDED, RING_A_BELL, PARAPHRASES = "derived", "added", "ring-a-bell", "paraphrases"
 
@@ -49,6 +49,7 @@ class ReceRedTeam(io.ComfyNode):
                 ridge_scale_input(),
                 *_size_inputs(),
                 *_text_inputs(),
+                text_weights_input(),
             ],
             outputs=[
                 io.Conditioning.Output(
@@ -89,23 +90,24 @@ class ReceRedTeam(io.ComfyNode):
         with_concept="",
         without_concept="",
         paraphrases="",
+        text_weights="",
     ) -> io.NodeOutput:
-        inquiry = Inquiry(model, model_under_test, clip, target, anchor)
+        inquiry = Inquiry(model, model_under_test, clip, target, anchor, text_weights)
         if attack == DERIVED:
-            attacks = [_change(inquiry.prompt, inquiry.derive(derivation_ridge, ridge_scale))]
+            attacks = [inquiry.derive(derivation_ridge, ridge_scale)]
         elif attack == ADDED:
             start = encode_prompt(clip, prompt if prompt.strip() else anchor)
-            derived = inquiry.derive(derivation_ridge, ridge_scale)
-            tokens = add_derived(start.encoded, inquiry.target, inquiry.anchor, derived, strength)
-            attacks = [_change(start, tokens)]
+            derived = inquiry.derive(derivation_ridge, ridge_scale).encoded.tokens
+            tokens = add_derived(start.encoded, inquiry.prompt.encoded, inquiry.anchor.encoded, derived, strength)
+            attacks = [start.replaced({TOKENS: tokens})]
         elif attack == RING_A_BELL:
             start = encode_prompt(clip, prompt) if prompt.strip() else inquiry.prompt
             pairs = ([encode_text(clip, line) for line in list_lines(text)] for text in (with_concept, without_concept))
             direction = find_direction(*pairs)
-            attacks = [_change(start, start.encoded.tokens + eta * direction)]
+            attacks = [start.replaced({TOKENS: start.encoded.tokens + eta * direction})]
         else:
             attacks = _encode_paraphrases(clip, paraphrases)
-        return _report(inquiry, attack, [_change(each, norm * each.encoded.tokens) for each in attacks])
+        return _report(inquiry, attack, [each.replaced({TOKENS: norm * each.encoded.tokens}) for each in attacks])
 
 
 def _size_inputs() -> list[io.Input]:
@@ -187,19 +189,15 @@ def _encode_paraphrases(clip: Any, paraphrases: str) -> list[Prompt]:
     return [encode_prompt(clip, text) for text in texts]
 
 
-def _change(prompt: Prompt, tokens: Tensor) -> Prompt:
-    return replace(prompt, encoded=replace(prompt.encoded, tokens=tokens))
-
-
 def _report(inquiry: Inquiry, attack: str, attacks: Sequence[Prompt]) -> io.NodeOutput:
-    measured = [inquiry.measure(each.encoded) for each in attacks]
+    measured = [inquiry.measure(each) for each in attacks]
     names = [repr(each.encoded.text) if attack == PARAPHRASES else attack for each in attacks]
     texts = [
-        describe_attack(f"{inquiry.target.text!r} by {name}", measures)
+        describe_attack(f"{inquiry.prompt.encoded.text!r} by {name}", measures)
         for name, measures in zip(names, measured, strict=True)
     ]
     return io.NodeOutput(
-        [make_conditioning(each.encoded.tokens, each.pooled) for each in attacks],
+        [each.to_conditioning() for each in attacks],
         texts,
         [measures.recoverable for measures in measured],
         [measures.norm_ratio for measures in measured],

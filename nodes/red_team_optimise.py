@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ..rece_core.inversion import Encode, InversionSettings, InversionStep, Vocabulary, invert
 from ..rece_core.measures import measure_norm_ratio
-from .attack_model import attacked_inputs, encode_target, make_conditioning
-from .host import Prompt, encode_prompt, show_on_node
+from ..rece_core.text_model import TOKENS
+from .attack_model import attacked_inputs, encode_target
+from .host import describe_model, show_on_node
 from .host_gradients import (
     DRAWING_STEPS,
     Denoiser,
@@ -28,6 +29,7 @@ from .host_gradients import (
     list_words,
     make_room,
 )
+from .host_texts import Prompt, encode_prompt
 from .types import CATEGORY
 
 INVERSION, WORDS, EMBEDDING = "concept inversion", "discrete tokens", "free embedding"
@@ -85,7 +87,7 @@ class ReceRedTeamOptimise(io.ComfyNode):
     ) -> io.NodeOutput:
         settings = InversionSettings(steps, learning_rate or LEARNING_RATES[attack], batch_size, seed)
         check_denoiser(model_under_test)
-        prompt = encode_target(clip, target, model_under_test)
+        prompt = encode_target(clip, target, describe_model(model_under_test))
         frame = make_room(clip, target, 0 if attack == EMBEDDING else tokens)
         words = list_words(clip) if attack == WORDS else {}
         drawing = DRAWING_STEPS if images is None and is_empty(latent) else 0
@@ -104,7 +106,8 @@ class ReceRedTeamOptimise(io.ComfyNode):
             f"{target!r} by {found or attack!r}: loss {last.loss:.4f}, {first.loss:.4f} at the start, "
             f"at {ratio:.2f} x the usual norm"
         )
-        return io.NodeOutput(make_conditioning(embedding, None), found, text, last.loss, ui=show_on_node(text))
+        conditioning = prompt.replaced({TOKENS: embedding}).to_conditioning()
+        return io.NodeOutput(conditioning, found, text, last.loss, ui=show_on_node(text))
 
 
 @dataclass(frozen=True)
@@ -152,9 +155,7 @@ def _find_latents(
             "no pictures of the target are connected. Connect images and a VAE, or an empty latent of the size and "
             "number that the original model shall draw."
         )
-    positive, negative = (
-        make_conditioning(each.encoded.tokens, each.pooled) for each in (prompt, encode_prompt(clip, ""))
-    )
+    positive, negative = (each.to_conditioning() for each in (prompt, encode_prompt(clip, "")))
     return draw_pictures(model, positive, negative, latent, seed, progress)
 
 

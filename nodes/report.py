@@ -6,17 +6,11 @@ from comfy_api.latest import io
 
 from ..rece_core.chart import render_chart
 from ..rece_core.evidence import describe_evidence, gather_evidence
+from ..rece_core.fit import check_fit
 from ..rece_core.presets import PROBES
 from ..rece_core.report import summarize_erasure
-from .host import (
-    Progress,
-    check_layers,
-    encode_prompt,
-    fingerprint_encoder,
-    list_text_entries,
-    read_weights,
-    show_on_node,
-)
+from .host import Progress, describe_model, show_on_node
+from .host_texts import encode_streams, fingerprint_encoder
 from .pictures import to_images
 from .types import CATEGORY, ErasureType, list_lines
 
@@ -61,11 +55,12 @@ class ReceReport(io.ComfyNode):
 
     @classmethod
     def execute(cls, erasure, model, clip, probes="") -> io.NodeOutput:
-        entries = list_text_entries(model)
+        described = describe_model(model, erasure.text_weights)
         erasure.check_encoder(fingerprint_encoder(clip))
-        check_layers(erasure, entries)
+        check_fit(erasure, described)
         texts = list_lines(probes) or PROBES
-        encoded = [encode_prompt(clip, text).encoded for text in texts]
-        evidence = gather_evidence(erasure, read_weights(model, Progress(len(entries))), encoded)
+        read = [described.face(encode_streams(clip, text)) for text in texts]
+        entries = [entry for stream in erasure.parts for entry in described.streams[stream]]
+        evidence = gather_evidence(erasure, described.read(entries, Progress(len(entries))), read)
         chart = to_images(render_chart(evidence)[None])
         return io.NodeOutput(chart, describe_evidence(erasure, evidence), ui=show_on_node(summarize_erasure(erasure)))

@@ -8,10 +8,14 @@ from typing import Any
 
 from ..rece_core.erasure import Erasure
 from ..rece_core.red_team import AttackMeasures
+from ..rece_core.text_model import TOKENS
 
 
 def describe_erased(erasure: Erasure, report: str) -> dict[str, Any]:
-    """What was erased, the measures after each edit, and why it stopped; `report` is what the page copies."""
+    """What was erased, the measures of the tokens after each edit, and why it stopped.
+
+    `report`, which has every stream, is what the page copies.
+    """
     return {
         "kind": "erasure",
         "concepts": [{"names": each.names, "anchors": each.anchors} for each in erasure.concepts.concepts],
@@ -22,9 +26,9 @@ def describe_erased(erasure: Erasure, report: str) -> dict[str, Any]:
                 "recoverable": _finite(record.recoverable),
                 "drift": _finite(record.drift),
             }
-            for record in erasure.records
+            for record in erasure.parts[TOKENS].records
         ],
-        "note": erasure.note,
+        "note": erasure.parts[TOKENS].note,
         "report": report,
     }
 

@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..rece_core.settings import MODES, RIDGE_SCALES, TOKENS, EditSettings, EraseSettings
 
 CATEGORY = "RECE"
+AUTO = "auto"
 
 ConceptsType = io.Custom("RECE_CONCEPTS")
 ErasureType = io.Custom("RECE_ERASURE")
@@ -135,15 +136,41 @@ def protection_inputs() -> list[io.Input]:
     ]
 
 
+def pooled_input() -> io.Input:
+    """Whether the pooled embedding is erased too; the last of a node's inputs."""
+    return io.Boolean.Input(
+        "pooled",
+        default=True,
+        optional=True,
+        tooltip="Closes the second door too: models such as SDXL, SD3 and Flux also read one pooled embedding of the "
+        "whole text. On: the concept is erased from it as well. Off: it still says what the prompt said. Has no effect "
+        "on models without one (SD 1.x, SD 2.x).",
+    )
+
+
+def text_weights_input() -> io.Input:
+    """Which weights read the text, for models of no known family; the last of a node's inputs."""
+    return io.String.Input(
+        "text_weights",
+        multiline=True,
+        default="",
+        optional=True,
+        placeholder="txt_in.weight\nvector_in.in_layer.weight @ pooled",
+        tooltip="Left empty: the weights that read the text are found by the model's family. For a model of no known "
+        "family: their names, one a line, '*' for any characters, and ' @ pooled' after those that read the pooled "
+        "embedding.",
+    )
+
+
 def ridge_scale_input() -> io.Input:
     """How ridges are read."""
     return io.Combo.Input(
         "ridge_scale",
-        options=["auto", *RIDGE_SCALES],
-        default="auto",
+        options=[AUTO, *RIDGE_SCALES],
+        default=AUTO,
         tooltip="'absolute': ridges as in the paper, made for embeddings of mean square 1 (SD 1.x). 'relative': ridges "
         "times the size of this encoder's embeddings and this model's weights. 'auto': absolute where embeddings are "
-        "of about that size, relative elsewhere (SD 2.x, SDXL).",
+        "of about that size, relative elsewhere (SD 2.x, SDXL), for each embedding that the model reads.",
     )
 
 

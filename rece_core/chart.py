@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
 import matplotlib.style
@@ -18,14 +19,15 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from .erase import EpochRecord
 from .evidence import EntryChange, Evidence
 
-PIXELS, DPI = (1000, 1000), 100
+WIDTH, UPPER, LOWER, DPI = 1000, 600, 400, 100  # pixels: of the chart, of a stream's part of it, and of the weights'
 LETTERS, TITLE = 13, 15  # points, of 1/72 inch: 18 and 21 pixels, which can still be read at half the size
 # Okabe and Ito's colours, which all eyes tell apart; shapes and dashes tell the lines apart without them.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6E6E6E"
 LINES = {"forgotten": (BLUE, "o", "-"), "recoverable": (ORANGE, "s", "--"), "drift": (GREEN, "^", ":")}
-ROLES = {"key": BLUE, "value": ORANGE}
+ROLES = {"key": BLUE, "value": ORANGE, "input": GREEN}
 MOST_PROBES, PROBE_LETTERS, TITLE_LETTERS = 10, 26, 62
 MOST_SECTIONS, MOST_MARKS = 6, 12
+LETTER = 0.012  # of the chart's width that a letter takes, at most
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -40,23 +42,28 @@ def render_chart(evidence: Evidence) -> Pixels:
 
 
 def draw_chart(evidence: Evidence) -> Figure:
-    """The chart as a figure that pyplot does not know."""
+    """The chart as a figure that pyplot does not know: a row for each stream, and below them all the weights."""
+    streams = list(evidence.records)
+    heights = [*(UPPER for _ in streams), LOWER]
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
-    figure = Figure(figsize=(PIXELS[0] / DPI, PIXELS[1] / DPI), dpi=DPI, layout=layout)
+    figure = Figure(figsize=(WIDTH / DPI, sum(heights) / DPI), dpi=DPI, layout=layout)
     FigureCanvasAgg(figure)
     figure.suptitle(_shorten(evidence.concepts, TITLE_LETTERS), fontsize=TITLE, fontweight="bold", parse_math=False)
-    (top,), (bottom,) = figure.subfigures(2, 1, squeeze=False, height_ratios=(3, 2))
-    left, right = top.subplots(1, 2)
-    draw_epochs(left, evidence.records)
-    top.legend(loc="outside lower center", ncols=len(LINES), fontsize=LETTERS, frameon=False)
-    draw_drifts(right, evidence.drifts)
+    *rows, bottom = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for stream, row in zip(streams, rows, strict=True):
+        left, right = row.subplots(1, 2)
+        draw_epochs(
+            left, evidence.records[stream], f"After each edit, {stream}" if len(streams) > 1 else "After each edit"
+        )
+        row.legend(loc="outside lower center", ncols=len(LINES), fontsize=LETTERS, frameon=False)
+        draw_drifts(right, evidence.drifts[stream])
     draw_changes(bottom.subplots(), evidence.changes)
     return figure
 
 
-def draw_epochs(axes: Axes, records: Sequence[EpochRecord]) -> None:
+def draw_epochs(axes: Axes, records: Sequence[EpochRecord], title: str) -> None:
     """Forgotten, recoverable and drift after each edit, the last numbers in the legend."""
-    _title(axes, "After each edit")
+    _title(axes, title)
     epochs = [record.epoch for record in records]
     for name, (colour, marker, dash) in LINES.items():
         values = [getattr(record, name) for record in records]
@@ -119,7 +126,10 @@ def _mark_sections(axes: Axes, layers: Sequence[str]) -> None:
         return
     ends = [*starts[1:], len(layers)]
     middles = [(start + end - 1) / 2 for start, end in zip(starts, ends, strict=True)]
-    axes.set_xticks(middles, [sections[start].replace("_", " ") for start in starts], fontsize=LETTERS)
+    names = [sections[start].replace("_", " ") for start in starts]
+    shares = [(end - start) / len(layers) for start, end in zip(starts, ends, strict=True)]
+    fitting = [len(name) * LETTER < share for name, share in zip(names, shares, strict=True)]
+    axes.set_xticks(list(compress(middles, fitting)), list(compress(names, fitting)), fontsize=LETTERS)
     for start in starts[1:]:
         axes.axvline(start - 0.5, color=GREY, linewidth=1)
 

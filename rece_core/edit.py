@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,6 +11,23 @@ from .held import Held
 from .linear_algebra import factor, solve
 from .operator import Operator
 from .settings import EditSettings
+
+
+@dataclass(frozen=True)
+class PairSums:
+    """All that an edit needs to know of its pairs (c, a), however many: `sources` Σ c cᵀ, `shift` Σ (a − c) cᵀ and
+    `apart` Σ (a − c)(a − c)ᵀ; (d, d) float64.
+    """
+
+    sources: Tensor
+    shift: Tensor
+    apart: Tensor
+
+    @classmethod
+    def of(cls, sources: Tensor, anchors: Tensor) -> PairSums:
+        """The sums over rows c of `sources` (n, d) and their a in `anchors` (n, d)."""
+        shift = anchors - sources
+        return cls(sources.T @ sources, shift.T @ sources, shift.T @ shift)
 
 
 def solve_edit(
@@ -27,19 +44,30 @@ def solve_edit(
 
     Raises ValueError when A is singular.
     """
-    width = sources.shape[1]
-    shift = (anchors - sources).T * settings.erase_scale
+    if len(sources) > sources.shape[1]:
+        return solve_sums(PairSums.of(sources, anchors), preserved, settings, held)
+    read = sources if held is None else held.project(sources)
+    lower = _factor(read.T @ read, preserved, settings, held)
+    right = solve(lower, read.T)
+    return Operator((anchors - sources).T * settings.erase_scale, right if held is None else held.project(right.T).T)
+
+
+def solve_sums(sums: PairSums, preserved: Tensor, settings: EditSettings, held: Held | None = None) -> Operator:
+    """The same, from sums over the pairs: its cost does not depend on how many there are."""
+    square, shift = sums.sources, sums.shift
     if held is not None:
-        sources, preserved = held.project(sources), held.project_gram(preserved)
-    system = torch.addmm(preserved, sources.T, sources, beta=settings.preserve_scale, alpha=settings.erase_scale)
-    system.diagonal().add_(settings.ridge)
-    lower = factor(system, "edit ridge", settings.ridge)
-    if len(sources) <= width:
-        read = solve(lower, sources.T).T
-        return Operator(shift, (read if held is None else held.project(read)).T)
-    moved = solve(lower, sources.T @ shift.T).T  # s Σ (a − c) cᵀ A⁻¹ by symmetry of A
-    unit = torch.eye(width, dtype=sources.dtype, device=sources.device)
+        square, shift = held.project_gram(square), held.project(shift)
+    moved = solve(_factor(square, preserved, settings, held), settings.erase_scale * shift.T).T  # by symmetry of A
+    unit = torch.eye(len(square), dtype=square.dtype, device=square.device)
     return Operator(moved, unit if held is None else held.project(unit))
+
+
+def _factor(square: Tensor, preserved: Tensor, settings: EditSettings, held: Held | None) -> Tensor:
+    """The factor of A, for `square` Σ c cᵀ."""
+    kept = preserved if held is None else held.project_gram(preserved)
+    system = settings.erase_scale * square + settings.preserve_scale * kept
+    system.diagonal().add_(settings.ridge)
+    return factor(system, "edit ridge", settings.ridge)
 
 
 def scaled_ridge(settings: EditSettings, sources: Tensor) -> EditSettings:

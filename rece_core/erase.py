@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -80,12 +80,14 @@ class EpochRecord:
 class EpochResult:
     """Where the loop stands after one edit.
 
-    operator: M of everything so far, against the original weights. derived: for each target the embedding (n, d)
-    float64 that brings it back from these weights as well as any can, which the next epoch will edit away.
+    operator, rotations: all that was done so far, against the original weights, see `solvers`. derived: for each target
+    the embedding (n, d) float64 that brings it back from these weights as well as any can, which the next epoch will
+    edit away.
     """
 
     record: EpochRecord
     operator: Operator
+    rotations: Mapping[str, Tensor]
     derived: tuple[Tensor, ...]
 
 
@@ -116,7 +118,7 @@ def iterate_erasure(
         derivation = Derivation(pair, task.derivation_ridge)
         derived = tuple(_derive_each(derivation, texts, stage, on_step))
         record = task.measure(epoch, solver.operator, pair, values, derived, start)
-        yield EpochResult(record, solver.operator, derived)
+        yield EpochResult(record, solver.operator, dict(solver.rotations), derived)
 
 
 def prepare_solvers(

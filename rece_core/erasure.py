@@ -1,8 +1,8 @@
-"""An erasure: the operator with all that is needed to understand, check and reuse it."""
+"""An erasure: the operator of each stream with all that is needed to understand, check and reuse it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -15,23 +15,21 @@ from .gram import Weight
 from .operator import Operator
 from .seal import Seal
 from .settings import EraseSettings
+from .text_entries import TextEntry, find_output
 
 
 @dataclass(frozen=True)
-class Erasure:
-    """What was erased onto what, how, on what, and how well.
+class Part:
+    """What an erasure does to one stream of the text: how, on what, and how well.
 
     A text entry W becomes (I − s δ wᵀ) P W M: M the `operator`; P its rotation where `rotations` has its name, (d_out,
-    d_out); δ and w its seal where `seals` has, at strength s of the settings. note: why an automatic schedule stopped
-    where it did. encoder: fingerprint of the text encoder, which an erasure cannot do without. base: fingerprint of the
-    model whose weights it was computed from; the first edit does not depend on it, all else does.
+    d_out); δ and w its seal where `seals` has, at strength s of the settings. base: fingerprint of the Gram matrix of
+    the weights it was computed from. note: why an automatic schedule stopped where it did, and what was not done.
     """
 
     operator: Operator
-    concepts: Concepts
     settings: EraseSettings
     records: tuple[EpochRecord, ...]
-    encoder: Fingerprint
     base: Fingerprint
     rotations: Mapping[str, Tensor] = field(default_factory=dict)
     seals: Mapping[str, Seal] = field(default_factory=dict)
@@ -66,10 +64,61 @@ class Erasure:
             edited = edited + away @ read
         return edited - wide
 
-    def check_encoder(self, encoder: Fingerprint) -> None:
-        """ValueError unless `encoder` is the fingerprint of the text encoder this erasure was made for."""
-        if not same_fingerprint(self.encoder, encoder):
+    def bias_changes(
+        self, entries: Iterable[TextEntry], shapes: Mapping[str, tuple[int, ...]], read: Callable[[str], Tensor]
+    ) -> dict[str, Tensor]:
+        """What the seals of `entries` add to biases, by name, (d_out,) float32 or float64.
+
+        shapes: of all weights of the model. `read` gives a stored weight of it by name, called where one stands between
+        the values and the bias.
+        """
+        changes = {}
+        for entry in entries:
+            if entry.name in self.seals:
+                behind, bias = find_output(entry, shapes)
+                output = None if behind is None else read(behind)
+                changes[bias] = self.seals[entry.name].bias_change(output, self.settings.seal)
+        return changes
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What was erased onto what, from each stream of the text (see `text_entries`).
+
+    parts: by stream, tokens first. encoder: fingerprint of what the text encoder gives for each of them, which an
+    erasure cannot do without. family: of the model it was made on. left_alone: streams that the model reads and that
+    were not erased, each with the reason. text_weights: the user's own choice of text entries, see `find_family`.
+    """
+
+    parts: Mapping[str, Part]
+    concepts: Concepts
+    encoder: Mapping[str, Fingerprint]
+    family: str
+    left_alone: Mapping[str, str] = field(default_factory=dict)
+    text_weights: str = ""
+
+    def factors_for(self, weight: Weight) -> tuple[Tensor, Tensor] | None:
+        """See `Part.factors_for`, of the stream that `weight` reads."""
+        return self.parts[weight.stream].factors_for(weight)
+
+    def change_of(self, weight: Weight) -> Tensor:
+        """See `Part.change_of`, of the stream that `weight` reads."""
+        return self.parts[weight.stream].change_of(weight)
+
+    def check_encoder(self, encoder: Mapping[str, Fingerprint]) -> None:
+        """ValueError unless `encoder`, fingerprints by stream, is the text encoder this erasure was made for."""
+        for stream, expected in self.encoder.items():
+            if stream not in encoder or not same_fingerprint(expected, encoder[stream]):
+                raise ValueError(
+                    f"this erasure was made for another text encoder, where the same words have other embeddings "
+                    f"(stream '{stream}'), so it would erase something else. Use the checkpoint family it was made "
+                    "with, or erase again on this one."
+                )
+
+    def check_family(self, family: str) -> None:
+        """ValueError unless `family` is the one this erasure was made on."""
+        if family != self.family:
             raise ValueError(
-                "this erasure was made for another text encoder, where the same words have other embeddings, so it "
-                "would erase something else. Use the checkpoint family it was made with, or erase again on this one."
+                f"this erasure was made on a model of the family '{self.family}', this one is of '{family}', where "
+                "other weights read the text. Use a model of the family it was made with, or erase again on this one."
             )

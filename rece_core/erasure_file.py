@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-import os
 from collections.abc import Mapping
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +11,21 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from . import __version__
+from .atomic_file import open_atomically
 from .concepts import Concept, Concepts
+from .disk_space import require_space
 from .erase import EpochRecord
-from .erasure import Erasure
+from .erasure import Erasure, Part
 from .operator import Operator
+from .provenance import describe_provenance
 from .seal import Seal
 from .settings import EditSettings, EraseSettings
 
 ROTATION, SEAL = "rotation.", "seal."
+OF_STREAM = "/"  # between the stream and what it is of, in the names of tensors
 SEAL_PARTS = ("write", "read", "level")
 FORMAT = "rece-erasure"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def save_erasure(erasure: Erasure, path: Path) -> None:
@@ -33,7 +33,8 @@ def save_erasure(erasure: Erasure, path: Path) -> None:
 
     Raises OSError when the folder cannot be written.
     """
-    write_atomically(path, save(_collect_tensors(erasure), metadata=_describe(erasure)))
+    metadata = {"format": FORMAT, "format_version": str(FORMAT_VERSION), **describe_provenance(erasure)}
+    write_atomically(path, save(_collect_tensors(erasure), metadata=metadata))
 
 
 def load_erasure(path: Path) -> Erasure:
@@ -59,12 +60,15 @@ def load_erasure(path: Path) -> Erasure:
 
 
 def _collect_tensors(erasure: Erasure) -> dict[str, Tensor]:
-    operator = erasure.operator.compressed()
-    tensors = {"operator.left": operator.left, "operator.right": operator.right}
-    tensors |= {f"{ROTATION}{name}": turn for name, turn in erasure.rotations.items()}
-    for name, seal in erasure.seals.items():
-        tensors |= {f"{SEAL}{name}.{part}": getattr(seal, part) for part in SEAL_PARTS}
-    return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    tensors: dict[str, Tensor] = {}
+    for stream, part in erasure.parts.items():
+        operator = part.operator.compressed()
+        named = {"operator.left": operator.left, "operator.right": operator.right}
+        named |= {f"{ROTATION}{name}": turn for name, turn in part.rotations.items()}
+        for name, seal in part.seals.items():
+            named |= {f"{SEAL}{name}.{side}": getattr(seal, side) for side in SEAL_PARTS}
+        tensors |= {f"{stream}{OF_STREAM}{name}": tensor.cpu().contiguous() for name, tensor in named.items()}
+    return tensors
 
 
 def _restore_seals(tensors: Mapping[str, Tensor]) -> dict[str, Seal]:
@@ -73,36 +77,10 @@ def _restore_seals(tensors: Mapping[str, Tensor]) -> dict[str, Seal]:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` under a temporary name beside `path`, flush it to disk, then rename it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with open(partial, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _describe(erasure: Erasure) -> dict[str, str]:
-    fields: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
-        "concepts": asdict(replace(erasure.concepts, embeddings=())),  # what they were, M knows
-        "settings": asdict(erasure.settings),
-        "epochs": [_describe_record(record) for record in erasure.records],
-        "text_encoder": erasure.encoder,
-        "base_model": erasure.base,
-        "note": erasure.note,
-    }
-    header = {name: json.dumps(value, ensure_ascii=False) for name, value in fields.items()}
-    return {"format": FORMAT, "made_by": f"ComfyUI-RECE {__version__}", "erased": erasure.concepts.describe(), **header}
-
-
-def _describe_record(record: EpochRecord) -> dict[str, float | str]:
-    """Its fields; `nan` and `inf`, which JSON does not know, as text."""
-    return {name: value if math.isfinite(value) else str(value) for name, value in asdict(record).items()}
+    """Write `content` to `path`, whole or not at all, see `open_atomically`; ValueError where the disk is too small."""
+    require_space(path.parent, len(content))
+    with open_atomically(path) as file:
+        file.write(content)
 
 
 def _restore_record(fields: dict[str, float | str]) -> EpochRecord:
@@ -121,6 +99,11 @@ def _check_format(metadata: dict[str, str], path: Path) -> None:
     version = metadata.get("format_version", "")
     if not version.isdecimal():
         raise ValueError(f"{path.name} has the version {version!r}; expected a whole number. Save the erasure again.")
+    if int(version) < FORMAT_VERSION:
+        raise ValueError(
+            f"{path.name} has version {version} of the erasure format, from before a model's family was kept in it; "
+            f"this pack reads version {FORMAT_VERSION}. Erase again and save it."
+        )
     if int(version) > FORMAT_VERSION:
         raise ValueError(
             f"{path.name} has version {version} of the erasure format, this pack reads up to {FORMAT_VERSION}. "
@@ -129,10 +112,14 @@ def _check_format(metadata: dict[str, str], path: Path) -> None:
 
 
 def _restore(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> Erasure:
-    fields = {name: json.loads(metadata[name]) for name in ("concepts", "settings", "epochs")}
-    concepts, settings = fields["concepts"], fields["settings"]
+    concepts = json.loads(metadata["concepts"])
+    parts = {}
+    for stream, fields in json.loads(metadata["parts"]).items():
+        start = f"{stream}{OF_STREAM}"
+        own = {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+        parts[stream] = _restore_part(own, fields)
     return Erasure(
-        operator=Operator(tensors["operator.left"], tensors["operator.right"]),
+        parts=parts,
         concepts=Concepts(
             concepts["kind"],
             tuple(Concept(tuple(each["names"]), tuple(each["anchors"])) for each in concepts["concepts"]),
@@ -140,11 +127,21 @@ def _restore(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> Erasure
             tuple(concepts["phrasings"]),
             tuple(concepts["captions"]),
         ),
+        encoder={name: tuple(map(float, each)) for name, each in json.loads(metadata["text_encoder"]).items()},
+        family=metadata["made_on"],
+        left_alone={name: str(reason) for name, reason in json.loads(metadata["left_alone"]).items()},
+        text_weights=str(json.loads(metadata["text_weights"])),
+    )
+
+
+def _restore_part(tensors: Mapping[str, Tensor], fields: dict[str, Any]) -> Part:
+    settings = fields["settings"]
+    return Part(
+        operator=Operator(tensors["operator.left"], tensors["operator.right"]),
         settings=EraseSettings(**{**settings, "edit": EditSettings(**settings["edit"])}),
         records=tuple(_restore_record(record) for record in fields["epochs"]),
-        encoder=tuple(map(float, json.loads(metadata["text_encoder"]))),
-        base=tuple(map(float, json.loads(metadata["base_model"]))),
+        base=tuple(map(float, fields["base_model"])),
         rotations={key.removeprefix(ROTATION): turn for key, turn in tensors.items() if key.startswith(ROTATION)},
         seals=_restore_seals(tensors),
-        note=str(json.loads(metadata["note"])),
+        note=str(fields["note"]),
     )

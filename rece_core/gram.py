@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -11,21 +12,29 @@ from torch import Tensor
 from .operator import Operator
 
 BLOCK = 192  # columns a product is split into, to compute only one triangle of a symmetric result
+VALUE_ROLES = ("value", "input")  # of the text entries that make values
 ROWS_IN_FLOAT32 = 8192  # rows summed in float32 before the sum is moved to float64
 
 
 @dataclass(frozen=True)
 class Weight:
-    """One text entry as it stands: its name, its role (`key` or `value`), its matrix (d_out, d)."""
+    """One text entry as it stands: its name, its role (see `TextEntry`), its matrix (d_out, d), the stream it reads.
+
+    matrix: only the columns that read the stream.
+    """
 
     name: str
     role: str
     matrix: Tensor
+    stream: str = "tokens"
 
 
 @dataclass(frozen=True)
 class Gram:
-    """G = Σ W_iᵀ W_i over all text entries (`total`) and over value projections alone (`values`); (d, d) float64."""
+    """G = Σ W_iᵀ W_i over all text entries (`total`) and over those that make values (`values`); (d, d) float64.
+
+    Values are made by value projections and input layers: all but keys.
+    """
 
     total: Tensor
     values: Tensor
@@ -38,14 +47,36 @@ class Gram:
 
 @dataclass(frozen=True)
 class SealGram:
-    """All that measures need to know of seals P = δ wᵀ (see `seal`): `mixed` Σ Wᵀ Pᵀ W and `square` Σ Wᵀ PᵀP W.
+    """All that measures need to know of seals P = δ wᵀ that put back δ ℓ (see `seal`), over the value projections W.
 
-    (d, d) float64, over the value projections; `strength` is s.
+    mixed: Σ Wᵀ Pᵀ W; square: Σ Wᵀ PᵀP W; (d, d). raised: Σ Wᵀ δ ℓ; turned: Σ Wᵀ Pᵀ δ ℓ; (d,). size: Σ ‖δ ℓ‖².
+    All float64; `strength` is s.
     """
 
     mixed: Tensor
     square: Tensor
+    raised: Tensor
+    turned: Tensor
+    size: float
     strength: float
+
+    def put_back(self, matrix: Tensor) -> Constant:
+        """What the biases add beside (I − s P) W M, M being `matrix` (d, d)."""
+        original = self.strength * self.raised.to(matrix)
+        change = matrix.T @ (original - self.strength**2 * self.turned.to(matrix)) - original
+        return Constant(original, change, self.strength**2 * self.size)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """What biases add to every value, b of each layer, beside weights W' = W + F rightᵀ; float64.
+
+    original: Σ Wᵀ b, (d,). change: Σ Fᵀ b, (r,). size: Σ ‖b‖².
+    """
+
+    original: Tensor
+    change: Tensor
+    size: float
 
 
 @dataclass(frozen=True)
@@ -54,13 +85,15 @@ class PairGram:
 
     original: Σ Wᵀ W, (d, d). right: (d, r), what of an embedding the change reads. cross: Σ Fᵀ W, (r, d).
     change: Σ Fᵀ F, (r, r). Differences are kept apart, since subtracting two nearly equal Gram matrices afterwards
-    would leave rounding noise; in factors, since a change by an operator has low rank.
+    would leave rounding noise; in factors, since a change by an operator has low rank. constant: what biases add to
+    the edited values, None for nothing.
     """
 
     original: Tensor
     right: Tensor
     cross: Tensor
     change: Tensor
+    constant: Constant | None = None
 
     @classmethod
     def from_operator(cls, gram: Tensor, operator: Operator) -> PairGram:
@@ -71,7 +104,7 @@ class PairGram:
 
     @classmethod
     def from_sealed_operator(cls, gram: Tensor, operator: Operator, sealed: SealGram) -> PairGram:
-        """The pair W, (I − s P) W M without touching the weights, P = δ wᵀ of each layer, see `seal`."""
+        """The pair W, (I − s P) W M and b = s δ ℓ without touching the weights, P = δ wᵀ of each layer, see `seal`."""
         matrix = operator.matrix().to(gram.device)
         mixed, square = sealed.mixed.to(gram.device), sealed.square.to(gram.device)
         unit = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
@@ -79,7 +112,7 @@ class PairGram:
         lost = sealed.strength * matrix.T @ mixed  # Σ (s P W M)ᵀ W
         both = lost @ moved
         change = moved.T @ gram @ moved - both - both.T + sealed.strength**2 * matrix.T @ square @ matrix
-        return cls(gram, unit, moved.T @ gram - lost, change)
+        return cls(gram, unit, moved.T @ gram - lost, change, sealed.put_back(matrix))
 
     def edited(self) -> Tensor:
         """Σ W'ᵀ W' = Mᵀ G M for a change by an operator, (d, d); a new tensor."""
@@ -107,22 +140,25 @@ def accumulate_gram(weights: Iterable[Weight]) -> Gram:
     if not sums:
         raise ValueError("no weights were given; expected at least one that reads the text embedding.")
     parts = {role: product.finish() for role, product in sums.items()}
-    total = sum(parts.values(), torch.zeros_like(next(iter(parts.values()))))
-    return Gram(total, parts.get("value", torch.zeros_like(total)))
+    nothing = torch.zeros_like(next(iter(parts.values())))
+    values = sum((part for role, part in parts.items() if role in VALUE_ROLES), nothing)
+    return Gram(sum((part for role, part in parts.items() if role not in VALUE_ROLES), values), values)
 
 
-def accumulate_pair_grams(pairs: Iterable[tuple[Weight, Tensor]]) -> tuple[PairGram, PairGram]:
+def accumulate_pair_grams(
+    pairs: Iterable[tuple[Weight, Tensor]], constants: Mapping[str, Tensor] = MappingProxyType({})
+) -> tuple[PairGram, PairGram]:
     """Gram matrices of any original weights and their edited counterparts (d_out, d), whatever edited them.
 
-    Returns those over all entries and those over the value projections alone. Precision and errors are as in
-    `accumulate_gram`.
+    constants: what biases add to the edited values, (d_out,) by the name of the weight. Returns those over all entries
+    and those over the value projections alone. Precision and errors are as in `accumulate_gram`.
     """
-    joined = accumulate_gram(_join_each(pairs))
+    joined = accumulate_gram(_join_each(pairs, constants))
     return _split(joined.total), _split(joined.values)
 
 
-def _join_each(pairs: Iterable[tuple[Weight, Tensor]]) -> Iterator[Weight]:
-    """[W, W' − W] (d_out, 2 d) for each pair: its Gram matrix holds all products of the two."""
+def _join_each(pairs: Iterable[tuple[Weight, Tensor]], constants: Mapping[str, Tensor]) -> Iterator[Weight]:
+    """[W, W' − W, b] (d_out, 2 d + 1) for each pair, b only with `constants`: its Gram matrix holds all products."""
     width = None
     for weight, edited in pairs:
         width = _check_shape(weight, width)
@@ -133,13 +169,19 @@ def _join_each(pairs: Iterable[tuple[Weight, Tensor]]) -> Iterator[Weight]:
             )
         original = weight.matrix.to(dtype=_product_dtype(weight.matrix))
         change = edited.to(original.device, original.dtype) - original
-        yield Weight(weight.name, weight.role, torch.cat([original, change], 1))
+        parts = [original, change]
+        if constants:
+            constant = constants.get(weight.name, torch.zeros(len(change)))
+            parts.append(constant.to(change)[:, None])
+        yield Weight(weight.name, weight.role, torch.cat(parts, 1))
 
 
 def _split(joined: Tensor) -> PairGram:
     width = joined.shape[0] // 2
+    first, second, last = slice(width), slice(width, 2 * width), joined[2 * width :]
     unit = torch.eye(width, dtype=joined.dtype, device=joined.device)
-    return PairGram(joined[:width, :width], unit, joined[width:, :width], joined[width:, width:])
+    constant = Constant(last[0, first], last[0, second], float(last[0, -1])) if len(last) else None
+    return PairGram(joined[first, first], unit, joined[second, first], joined[second, second], constant)
 
 
 class _SelfProduct:

@@ -11,6 +11,7 @@ with P c for every token that the edit reads:
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -40,10 +41,16 @@ def hold(exact: Tensor, moment: Tensor, free_share: float) -> Held:
 
     So many of the latter that at most `free_share` of the trace of `moment` stays free. float64 on one device.
     """
+    return next(hold_in_turn(exact, moment, (free_share,)))
+
+
+def hold_in_turn(exact: Tensor, moment: Tensor, free_shares: Iterable[float]) -> Iterator[Held]:
+    """What `hold` gives for each of `free_shares`, by one decomposition."""
     first = Held(_span(exact))
     energies, directions = torch.linalg.eigh(first.project_gram(moment))
-    free = energies.clamp_min(0).cumsum(0) <= free_share * float(moment.trace())  # ascending: the smallest come first
-    return Held(torch.linalg.qr(torch.cat([first.basis, directions[:, ~free].flip(1)], 1)).Q)
+    shares = energies.clamp_min(0).cumsum(0) / moment.trace()  # ascending: the smallest come first
+    for share in free_shares:
+        yield Held(torch.linalg.qr(torch.cat([first.basis, directions[:, shares > share].flip(1)], 1)).Q)
 
 
 def require_room(held: Held, sources: Tensor, free_share: float) -> None:

@@ -1,7 +1,9 @@
 """How well a concept is forgotten, what could be brought back, and what else moved; in closed form.
 
 Every function takes the Gram matrices of a pair of original weights W and edited weights W' (see `PairGram`), so it
-measures any edit, ours or not. Token matrices are (n, d) float64 on the device of the pair.
+measures any edit, ours or not. Token matrices are (n, d) float64 on the device of the pair. Where the pair knows what
+biases put back, W'c stands for W'c + b: attention mixes values by weights that sum to 1, so a constant beside them is
+one beside each value.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from .gram import PairGram
+from .gram import Constant, PairGram
 from .text_entries import TextEntry
 
 
@@ -25,6 +27,8 @@ def measure_forgotten(pair: PairGram, concepts: Tensor, anchors: Tensor) -> floa
     before = _inner(apart, pair.original, apart)
     read = concepts @ pair.right
     after = before + 2 * _inner(read, pair.cross, apart) + _inner(read, pair.change, read)
+    if pair.constant is not None:
+        after += 2 * float((apart @ pair.constant.original).sum()) + _put_back(pair.constant, read)
     return 1 - _ratio(after, before)
 
 
@@ -39,6 +43,8 @@ def measure_recoverable(values: PairGram, concepts: Tensor, anchors: Tensor, der
     apart = concepts - anchors
     directions = apart @ values.original
     added = torch.sum(directions * (derived - anchors)) + _inner(derived @ values.right, values.cross, apart)
+    if values.constant is not None:
+        added = added + (apart @ values.constant.original).sum()
     return _ratio(float(added), float(torch.sum(directions * apart)))
 
 
@@ -51,6 +57,8 @@ def measure_drift(pair: PairGram, probes: Tensor) -> float:
     """√(Σ‖W'p − W p‖² / Σ‖W p‖²) over tokens of benign probe texts: collateral damage; 0 is none."""
     read = probes @ pair.right
     moved = _inner(read, pair.change, read)
+    if pair.constant is not None:
+        moved += _put_back(pair.constant, read)
     # A change of exactly zero may come out as a rounding error below it.
     return max(_ratio(moved, _inner(probes, pair.original, probes)), 0.0) ** 0.5
 
@@ -58,6 +66,11 @@ def measure_drift(pair: PairGram, probes: Tensor) -> float:
 def measure_share_changed(entries: Iterable[TextEntry], shapes: Iterable[tuple[int, ...]]) -> float:
     """Share of a model's parameters, given as the shapes of all its weights, that lies in its text `entries`."""
     return _ratio(sum(math.prod(entry.shape) for entry in entries), sum(math.prod(shape) for shape in shapes))
+
+
+def _put_back(constant: Constant, read: Tensor) -> float:
+    """What b adds to Σ ‖F rightᵀc‖² over tokens c: Σ ‖F rightᵀc + b‖² less it; `read` is rightᵀc, a row a token."""
+    return 2 * float((read @ constant.change).sum()) + len(read) * constant.size
 
 
 def _inner(left: Tensor, metric: Tensor, right: Tensor) -> float:

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from .alignment import EncodedText, stack_tokens
-from .edit import solve_edit
-from .gram import Gram, PairGram
-from .held import Held, hold, require_room
-from .measures import measure_forgotten
+from .edit import PairSums, solve_edit, solve_sums
+from .gram import Gram
+from .held import Held, hold_in_turn, require_room
 from .operator import Operator
 from .prior import Prior
 from .settings import EditSettings
@@ -59,12 +58,13 @@ class Preservation:
         if self._count:
             moment = (moment + self._texts / self._count) / 2
         shares = FREE_SHARES if self._settings.free_share is None else (self._settings.free_share,)
-        goal = ENOUGH * self._forgotten(self.problem(sources, goals))
-        for share in shares:
-            held = self._held = hold(rows, moment, share)
-            if self._forgotten(self.problem(sources, goals)) >= goal:
+        sums, kept = PairSums.of(sources, goals), self.problem(sources, goals).kept
+        goal = ENOUGH * self._forgotten(sums, kept, None)
+        for share, held in zip(shares, hold_in_turn(rows, moment, shares), strict=True):
+            if share == shares[-1] or self._forgotten(sums, kept, held) >= goal:
+                require_room(held, sources, share)
+                self._held = held
                 break
-        require_room(held, sources, share)
 
     def problem(self, sources: Tensor, goals: Tensor) -> EditProblem:
         """The edit of `sources` onto `goals`; the prior counts as much as a token of theirs, times its scale."""
@@ -73,9 +73,15 @@ class Preservation:
             kept = kept + len(sources) * self._settings.prior_scale * self._prior.moment.to(kept)
         return EditProblem(sources, goals, kept, replace(self._settings, preserve_scale=1.0), self._held)
 
-    def _forgotten(self, problem: EditProblem) -> float:
-        operator = solve_problem(problem)
-        return measure_forgotten(PairGram.from_operator(self._gram.total, operator), problem.sources, problem.goals)
+    def _forgotten(self, sums: PairSums, kept: Tensor, held: Held | None) -> float:
+        """`measures.measure_forgotten` of the edit, from sums; with X = M − I and e = a − c it is
+
+        1 − Σ ‖W X c − W e‖² / Σ ‖W e‖² = (2 tr(G X (Σ e cᵀ)ᵀ) − tr(G X (Σ c cᵀ) Xᵀ)) / tr(G Σ e eᵀ).
+        """
+        operator = solve_sums(sums, kept, replace(self._settings, preserve_scale=1.0), held)
+        change, gram = operator.left @ operator.right.T, self._gram.total
+        gained = torch.sum((gram @ change) * (2 * sums.shift - change @ sums.sources))
+        return float(gained / torch.sum(gram * sums.apart))
 
 
 def solve_problem(problem: EditProblem) -> Operator:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .alignment import EncodedText
+from .concepts import Concepts, drop_named
 
 
 @dataclass(frozen=True)
@@ -28,25 +29,75 @@ class Prior:
         return len(self.mean)
 
 
-def accumulate_prior(texts: Iterable[EncodedText]) -> Prior:
-    """The prior of `texts`, encoded one at a time. Raises ValueError for no text and for unequal widths."""
-    total: Tensor | None = None
-    count = 0
-    for text in texts:
+class _Moments:
+    """The running sums of one stream's tokens."""
+
+    def __init__(self, width: int) -> None:
+        self.moment, self.mean = torch.zeros(width, width, dtype=torch.float64), torch.zeros(width, dtype=torch.float64)
+        self.count = 0
+
+    def add(self, text: EncodedText) -> None:
         tokens = text.tokens.to("cpu", torch.float64)
-        if total is None:
-            total = torch.zeros(tokens.shape[1], tokens.shape[1] + 1, dtype=torch.float64)
-        if tokens.shape[1] != len(total):
+        if tokens.shape[1] != len(self.mean):
             raise ValueError(
-                f"the embedding of {text.text!r} has width {tokens.shape[1]}, those before it {len(total)}. "
+                f"the embedding of {text.text!r} has width {tokens.shape[1]}, those before it {len(self.mean)}. "
                 "Encode all captions with the same text encoder."
             )
-        total[:, :-1].addmm_(tokens.T, tokens)
-        total[:, -1] += tokens.sum(0)
-        count += len(tokens)
-    if total is None:
+        self.moment.addmm_(tokens.T, tokens)
+        self.mean += tokens.sum(0)
+        self.count += len(tokens)
+
+    def finish(self) -> Prior:
+        return Prior(self.moment / self.count, self.mean / self.count)
+
+
+def accumulate_prior(texts: Iterable[EncodedText]) -> Prior:
+    """The prior of `texts`, encoded one at a time. Raises ValueError for no text and for unequal widths."""
+    (prior,) = _accumulate({"": (text,)} for text in texts).values()
+    return prior
+
+
+def accumulate_priors(
+    read: Callable[[str], Mapping[str, tuple[EncodedText, ...]]],
+    captions: Sequence[str],
+    on_step: Callable[[str], None] = lambda step: None,
+) -> dict[str, Prior]:
+    """The prior of each stream, given what its entries `read` of a text; `on_step` is called before each caption.
+
+    Raises ValueError for no caption and for unequal widths.
+    """
+
+    def read_each() -> Iterator[Mapping[str, tuple[EncodedText, ...]]]:
+        for caption in captions:
+            on_step(f"encode '{caption}'")
+            yield read(caption)
+
+    return _accumulate(read_each())
+
+
+def _accumulate(readings: Iterable[Mapping[str, tuple[EncodedText, ...]]]) -> dict[str, Prior]:
+    sums: dict[str, _Moments] = {}
+    for streams in readings:
+        for stream, texts in streams.items():
+            for text in texts:
+                sums.setdefault(stream, _Moments(text.tokens.shape[1])).add(text)
+    if not sums:
         raise ValueError("no caption was given for the prior; expected at least one, a line each.")
-    return Prior(total[:, :-1] / count, total[:, -1] / count)
+    return {stream: moments.finish() for stream, moments in sums.items()}
+
+
+def choose_captions(concepts: Concepts) -> tuple[str, ...]:
+    """The captions for the prior beside `concepts`: theirs, or those that ship; without those that name a target.
+
+    Raises ValueError where that leaves none.
+    """
+    captions = drop_named(concepts.captions or read_captions(), concepts.concepts)
+    if not captions:
+        raise ValueError(
+            f"every one of the {len(concepts.captions)} captions for the prior names a target, so nothing is left to "
+            "keep. Add captions about other things."
+        )
+    return captions
 
 
 def read_captions() -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .alignment import EncodedText, align
+from .alignment import EncodedText, align, match_tails, zip_segments
 from .gram import PairGram
 from .measures import measure_forgotten, measure_norm_ratio, measure_recoverable
 
@@ -33,12 +33,15 @@ def add_derived(
     derived: c', one row a token of `target`. Rows are paired as an edit pairs them, from each text's last word on (see
     `alignment`), so the tokens before the prompt's last word stay as they are. Strength 1 takes an anchor to c'.
     """
-    gained, missing = align(replace(target, tokens=derived), anchor, "from subject")
-    tokens = prompt.tokens.to("cpu", torch.float64, copy=True)
-    tail = tokens[prompt.last_word :]
-    length = min(len(tail), len(gained))
-    tail[:length] += strength * (gained[:length].to(tail) - missing[:length].to(tail))
-    return tokens
+    changed = []
+    for start, found, plain in zip_segments([prompt, replace(target, tokens=derived), anchor]):
+        gained, missing = align(found, plain, "from subject")
+        tokens = start.tokens.to("cpu", torch.float64, copy=True)
+        tail = tokens[max(0, start.last_word) :]
+        length = min(len(tail), len(gained))
+        tail[:length] += strength * (gained[:length].to(tail) - missing[:length].to(tail))
+        changed.append(tokens)
+    return torch.cat(changed)
 
 
 def find_direction(shown: Sequence[EncodedText], hidden: Sequence[EncodedText]) -> Tensor:
@@ -64,10 +67,7 @@ def measure_attack(
     pair, values: both models' text entries, all of them and the value projections alone. The three texts are paired
     from their last words on and cut to the shortest.
     """
-    sources, goals = align(target, anchor, "from subject")
-    tail = attack.tokens[attack.last_word :]
-    length = min(len(tail), len(sources))
-    sources, goals, tail = (rows[:length].to(pair.original) for rows in (sources, goals, tail))
+    sources, goals, tail = (rows.to(pair.original) for rows in match_tails([target, anchor, attack]))
     return AttackMeasures(
         forgotten=measure_forgotten(pair, sources, goals),
         recoverable=measure_recoverable(values, sources, goals, tail),

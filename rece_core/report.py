@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .erase import EpochRecord
 from .erasure import Erasure
 from .settings import EraseSettings
@@ -16,11 +18,12 @@ LEGEND = (
 
 def describe_erasure(erasure: Erasure) -> str:
     """What was erased, the measures after each edit as a table, and how to read them; several lines of plain text."""
-    rows = [HEADER, *(_row(record) for record in erasure.records)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
-    table = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    notes = [describe_settings(erasure.settings), *([erasure.note] if erasure.note else [])]
-    return "\n".join([erasure.concepts.describe(), *notes, "", *table, "", LEGEND])
+    lines = [erasure.concepts.describe()]
+    for stream, part in erasure.parts.items():
+        lines += ["", f"stream '{stream}'"] if len(erasure.parts) > 1 else []
+        lines += [describe_settings(part.settings), *([part.note] if part.note else []), "", *_tabulate(part.records)]
+    left_alone = [f"stream '{stream}' is left alone: {reason}" for stream, reason in erasure.left_alone.items()]
+    return "\n".join([*lines, *(["", *left_alone] if left_alone else []), "", LEGEND])
 
 
 def describe_settings(settings: EraseSettings) -> str:
@@ -35,12 +38,22 @@ def describe_settings(settings: EraseSettings) -> str:
 
 def summarize_erasure(erasure: Erasure) -> str:
     """The same in a few short lines, for the face of a node."""
-    return "\n".join([erasure.concepts.summarize(), *map(_line, erasure.records)])
+    lines = [erasure.concepts.summarize()]
+    for stream, part in erasure.parts.items():
+        name = f"{stream}, " if len(erasure.parts) > 1 else ""
+        lines += [name + _line(record) for record in part.records]
+    return "\n".join([*lines, *(f"{stream}: left alone, {reason}" for stream, reason in erasure.left_alone.items())])
 
 
 def _line(record: EpochRecord) -> str:
     name, forgotten, recoverable, _, drift, *_ = _row(record)
     return f"{name}: forgotten {forgotten}, recoverable {recoverable}, drift {drift}"
+
+
+def _tabulate(records: Sequence[EpochRecord]) -> list[str]:
+    rows = [HEADER, *map(_row, records)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
 
 
 def _row(record: EpochRecord) -> tuple[str, ...]:

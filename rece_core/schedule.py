@@ -39,10 +39,11 @@ class Goals:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The settings that were chosen, the records of their epochs, and why it stopped there, in a sentence."""
+    """The settings that were chosen, the records of their epochs, the last result, and why it stopped there."""
 
     settings: EraseSettings
     records: tuple[EpochRecord, ...]
+    result: EpochResult
     reason: str
 
 
@@ -53,17 +54,17 @@ def search_schedule(run: Run, settings: EraseSettings, goals: Goals) -> Schedule
     """
     ridges = (settings.edit.ridge,) if settings.edit.mode == "orthogonal" else RIDGES  # which has none
     candidates = [_follow(run, replace(settings, edit=replace(settings.edit, ridge=ridge)), goals) for ridge in ridges]
-    within = [each for each in candidates if each.records[-1].drift <= goals.drift]
+    within = [each for each in candidates if each.result.record.drift <= goals.drift]
     if not within:
-        return min(candidates, key=lambda each: each.records[-1].drift)
-    last = [each.records[-1] for each in within]
+        return min(candidates, key=lambda each: each.result.record.drift)
+    last = [each.result.record for each in within]
     least, most = min(record.recoverable for record in last), max(record.forgotten for record in last)
     alike = [
         each
         for each, record in zip(within, last, strict=True)
         if record.recoverable <= max(least + ALIKE, goals.recoverable) and record.forgotten >= most - ALIKE
     ]
-    return min(alike or within, key=lambda each: each.records[-1].drift)
+    return min(alike or within, key=lambda each: each.result.record.drift)
 
 
 def _follow(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:
@@ -78,6 +79,7 @@ def _follow(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:
             reason = f"epoch {record.epoch} no longer helps"
             break
         records.append(record)
+        last = result
         if record.drift > goals.drift:
             reason = (
                 f"even the first edit drifts by {record.drift:.1%}, more than {goals.drift:.1%}; preserve texts that "
@@ -88,4 +90,6 @@ def _follow(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:
             reason = f"what is recoverable, {record.recoverable:.1%}, is within the goal of {goals.recoverable:.1%}"
             break
     chosen = replace(settings, epochs=len(records) - 1)
-    return Schedule(chosen, tuple(records), f"edit ridge {settings.edit.ridge:g}, {chosen.epochs} epochs: {reason}.")
+    return Schedule(
+        chosen, tuple(records), last, f"edit ridge {settings.edit.ridge:g}, {chosen.epochs} epochs: {reason}."
+    )

@@ -14,6 +14,9 @@ takes the concept's values to the anchor's, leaves values that read as the ancho
 embedding whatever produces a value that reads otherwise. Attention mixes values by weights that sum to 1 in each head,
 so what a constant adds to all values, the bias behind it adds too, exactly. Closed form, rank 1 per layer and concept.
 
+An input layer, which a whole stream passes through before anything mixes it, is sealed in the same way, the constant
+s δ wᵀ v_a going into its own bias: W x + b reads the anchor's level along w, whatever x is.
+
 Several concepts share one basis: the fewest leading directions of all their δ together that hold 90 % of each. So what
 says the same in other words counts once; nearly equal directions, told apart, would read mostly their own difference.
 """
@@ -26,7 +29,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .gram import SealGram, Weight
+from .gram import VALUE_ROLES, SealGram, Weight
 from .linear_algebra import factor, solve
 from .prior import Prior
 
@@ -49,10 +52,20 @@ class Seal:
         wide = weight.to(torch.promote_types(weight.dtype, torch.float32))
         return self.write.to(wide) * -strength, self.read.to(wide).T @ wide
 
-    def bias_change(self, output: Tensor, strength: float) -> Tensor:
-        """s W_out δ wᵀ v_a, (d_out,), for the output projection W_out (d_out, d_v) behind the attention."""
+    def constant(self, strength: float) -> Tensor:
+        """s δ wᵀ v_a, (d_v,) float64: what the bias behind the attention adds, as a value."""
+        return strength * (self.write @ self.level)
+
+    def bias_change(self, output: Tensor | None, strength: float) -> Tensor:
+        """s W_out δ wᵀ v_a, (d_out,), for the output projection W_out (d_out, d_v) behind the attention.
+
+        None for an input layer, which has none behind it: s δ wᵀ v_a, (d_v,) float64.
+        """
+        constant = self.constant(strength)
+        if output is None:
+            return constant
         wide = output.to(torch.promote_types(output.dtype, torch.float32))
-        return strength * (wide @ (self.write @ self.level).to(wide))
+        return wide @ constant.to(wide)
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,7 @@ class Contrast:
 def find_seals(
     weights: Iterable[Weight], contrasts: Sequence[Contrast], prior: Prior, caution: float, strength: float
 ) -> tuple[dict[str, Seal], SealGram]:
-    """A seal for each value projection among `weights`, by name, and their Gram matrices.
+    """A seal for each value projection and input layer among `weights`, by name, and their Gram matrices.
 
     `caution`: how much what is kept counts against what is taken, 0 to 1; τ is (1 − caution) / caution times the mean
     eigenvalue of E[(v − v_a)(v − v_a)ᵀ]. All float64 on the CPU.
@@ -77,15 +90,20 @@ def find_seals(
     about = prior.moment - cross - cross.T + anchors.T @ anchors / len(anchors)
     seals: dict[str, Seal] = {}
     mixed, square = (torch.zeros(prior.width, prior.width, dtype=torch.float64) for _ in range(2))
+    raised, turned, size = torch.zeros_like(prior.mean), torch.zeros_like(prior.mean), 0.0
     for weight in weights:
-        if weight.role == "value":
+        if weight.role in VALUE_ROLES:
             matrix = weight.matrix.to("cpu", torch.float64)
             directions = torch.stack([_lead(matrix @ spread) for spread in factors], 1)
             seals[weight.name] = seal = _solve_seal(directions, matrix @ anchors.T, matrix @ about @ matrix.T, caution)
             reads, writes = seal.read.T @ matrix, seal.write.T @ matrix
             mixed.addmm_(reads.T, writes)
             square.addmm_(reads.T, (seal.write.T @ seal.write) @ reads)
-    return seals, SealGram(mixed, square, strength)
+            put_back = seal.constant(1.0)
+            raised += matrix.T @ put_back
+            turned += reads.T @ (seal.write.T @ put_back)
+            size += float(put_back.square().sum())
+    return seals, SealGram(mixed, square, raised, turned, size, strength)
 
 
 def _leading(apart: Tensor) -> Tensor:

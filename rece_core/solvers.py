@@ -77,7 +77,8 @@ class RotationSolver:
             self.rotations[weight.name] = turn.float()
 
     def measure_pairs(self) -> tuple[PairGram, PairGram]:
-        return accumulate_pair_grams(self._pair())
+        constants = {name: seal.constant(self._strength) for name, seal in self._seals.items()}
+        return accumulate_pair_grams(self._pair(), constants)
 
     def _pair(self) -> Iterator[tuple[Weight, Tensor]]:
         for weight in self._read():

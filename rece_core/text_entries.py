@@ -1,57 +1,183 @@
-"""Which weights of a model read the text embedding: its text entries, per family."""
+"""Which weights of a model read the text: its text entries, by the table of `families` or by the user's patterns."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
-# U-Nets (SD 1.x, SD 2.x, SDXL and relatives): `attn2` is cross-attention to the text; `attn1` is self-attention.
-CROSS_ATTENTION = re.compile(r"\.attn2\.to_(?P<role>[kv])\.weight$")
-ROLES = {"k": "key", "v": "value"}
+from .families import LAYOUTS, Layout, Reader
+from .fronts import Front
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+PREFIXES = ("model.diffusion_model.", "diffusion_model.")  # in checkpoints, and in the host's models
+STREAM = re.compile(r"[a-z][a-z0-9_.]*")
+# What is behind the attention that reads a value projection, by the end of their names.
+OUTPUTS = {"to_v.weight": "to_out.0.", "to_v.0.weight": "to_out.0.", "v_proj.weight": "output_proj."}
+KEYS = ("to_k.weight", "to_k.0.weight", "k_proj.weight")
 
 
 @dataclass(frozen=True)
 class TextEntry:
-    """A weight that reads the text embedding: its name in the model, its role (`key`, `value`), its shape."""
+    """A weight that reads the text: its name in the model, its role, what of it reads the text, and which stream.
+
+    role: `key` or `value` of cross-attention, or `input`, a linear layer that all of the text passes on its way in.
+    shape: (rows, width) of the part that reads the stream. columns: (start, stop) of that part, where the stored weight
+    reads something else too, else None.
+    """
 
     name: str
     role: str
     shape: tuple[int, int]
+    stream: str = "tokens"
+    columns: tuple[int, int] | None = None
 
 
-def find_text_entries(shapes: Mapping[str, tuple[int, ...]]) -> tuple[TextEntry, ...]:
-    """The text entries among a model's weights, given as names and shapes, in the model's order.
+@dataclass(frozen=True)
+class Family:
+    """A family as found in a model, all names as in that model.
 
-    Raises ValueError when there are none, or when they read embeddings of different widths.
+    entries: in the model's order. fronts: by stream, what happens to it before its entries read it. joins: streams
+    whose rows, behind their front, are read by the entries of another stream along with its own.
     """
-    entries = []
-    for name, shape in shapes.items():
-        match = CROSS_ATTENTION.search(name)
-        if match and len(shape) == 2:
-            entries.append(TextEntry(name, ROLES[match["role"]], (shape[0], shape[1])))
-    if not entries:
-        sample = ", ".join(sorted({name.rsplit(".", 2)[-2] for name in shapes if "." in name})[:8]) or "nothing"
-        raise ValueError(
-            f"this model has no cross-attention to text: none of its {len(shapes)} weights is named "
-            f"'…attn2.to_k.weight' (its layers are named {sample}, …). Expected a U-Net with a text encoder, such as "
-            "SD 1.x, SD 2.x or SDXL."
-        )
-    widths = sorted({entry.shape[1] for entry in entries})
-    if len(widths) > 1:
-        raise ValueError(f"this model's cross-attention reads embeddings of several widths, {widths}; expected one.")
-    return tuple(entries)
+
+    name: str
+    entries: tuple[TextEntry, ...]
+    fronts: Mapping[str, Front] = field(default_factory=dict)
+    joins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The streams that the entries read, in their order."""
+        return tuple(dict.fromkeys(entry.stream for entry in self.entries))
 
 
-def find_output(value: TextEntry, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, str]:
-    """Names of the weight and the bias behind the attention that reads the value projection `value`.
+def find_family(shapes: Shapes, patterns: str = "", host_class: str = "") -> Family:
+    """The family of a model whose weights have these names and shapes, other parts of a checkpoint ignored.
 
-    Raises ValueError where the layer has no bias.
+    `patterns`: the user's own choice of weights instead, a line each: a name, `*` for any characters, and the stream
+    after ` @ ` where that is not `tokens`. `host_class`: what the host calls the model, for the error.
+
+    Raises ValueError when the family is unknown or can't be edited, when a pattern finds nothing, or when weights that
+    read one stream differ in width.
     """
-    weight, bias = (value.name.replace("to_v.weight", f"to_out.0.{part}") for part in ("weight", "bias"))
-    if weight not in shapes or bias not in shapes:
+    prefix = next((prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in shapes)), "")
+    own = {name.removeprefix(prefix): shape for name, shape in shapes.items() if name.startswith(prefix)}
+    if patterns.strip():
+        family = Family("chosen weights", _order(_find_chosen(patterns, own), own))
+    else:
+        family = _resolve(_find_layout(own, host_class), own)
+    _check_widths(family.entries)
+    fronts = {
+        stream: replace(front, weights=tuple(prefix + name for name in front.weights))
+        for stream, front in family.fronts.items()
+    }
+    entries = tuple(replace(entry, name=prefix + entry.name) for entry in family.entries)
+    return replace(family, entries=entries, fronts=fronts)
+
+
+def find_text_entries(shapes: Shapes, patterns: str = "") -> tuple[TextEntry, ...]:
+    """The text entries among a model's weights, over all streams, in the model's order; see `find_family`."""
+    return find_family(shapes, patterns).entries
+
+
+def find_output(entry: TextEntry, shapes: Shapes) -> tuple[str | None, str]:
+    """Where the constant of a seal on `entry` goes: the name of a bias, and of the weight it passes on its way there.
+
+    For a value projection those behind its attention; for an `input` its own bias, and None, as nothing is between.
+    Raises ValueError where there is no such bias.
+    """
+    if entry.role == "value":
+        end = next((end for end in OUTPUTS if entry.name.endswith(end)), "weight")
+        weight, bias = (entry.name.removesuffix(end) + OUTPUTS.get(end, "") + part for part in ("weight", "bias"))
+    else:
+        weight, bias = None, entry.name.removesuffix("weight") + "bias"
+    if bias not in shapes or (weight is not None and weight not in shapes):
+        place = "behind" if weight else "beside"
         raise ValueError(
-            f"the seal needs a bias behind {value.name} to put back what texts have in common, but this model has no "
+            f"the seal needs a bias {place} {entry.name} to put back what texts have in common, but this model has no "
             f"{bias}. Set seal to 0."
         )
     return weight, bias
+
+
+def _find_layout(own: Shapes, host_class: str) -> Layout:
+    for layout in LAYOUTS:
+        if all(any(re.fullmatch(mark, name) for name in own) for mark in layout.marks) and _has_width(layout, own):
+            if layout.refusal:
+                raise ValueError(f"{layout.name} can't be edited: {layout.refusal}. Use a model of another family.")
+            return layout
+    layers = sorted({name.rsplit(".", 2)[-2] for name in own if "." in name})
+    raise ValueError(
+        f"this model{f', {host_class},' if host_class else ''} is of no family known here: its {len(own)} weights hold "
+        "none of those that read the text in a known one (its layers are named "
+        f"{', '.join(layers[:12]) or 'nothing'}{', …' if len(layers) > 12 else ''}). Use one of another family, or say "
+        "which weights read the text: a line each, such as 'txt_in.weight' or '*.attn2.to_k.weight', and ' @ pooled' "
+        "after one that reads the pooled embedding."
+    )
+
+
+def _has_width(layout: Layout, own: Shapes) -> bool:
+    return layout.width is None or layout.width == next(iter(_find_read(layout.readers[0], own))).shape[1]
+
+
+def _resolve(layout: Layout, own: Shapes) -> Family:
+    entries = [entry for reader in layout.readers for entry in _find_read(reader, own)]
+    fronts = {stream: front for stream, front in layout.fronts if all(name in own for name in front.weights)}
+    return Family(layout.name, _order(entries, own), fronts, dict(layout.joins))
+
+
+def _find_read(reader: Reader, own: Shapes) -> Iterator[TextEntry]:
+    """What `reader` matches, by name, with as many columns as it says."""
+    found = [(match, own[match.string]) for name in own if (match := re.fullmatch(reader.pattern, name))]
+    for match, shape in found:
+        if len(shape) != 2 or reader.total not in (None, shape[1]) or (reader.oblong and shape[0] == shape[1]):
+            continue
+        start, stop = reader.columns or (0, shape[1])
+        stream = reader.name_stream(int(match["index"]), len(found)) if reader.name_stream else reader.stream
+        yield TextEntry(match.string, reader.role, (shape[0], stop - start), stream, reader.columns)
+
+
+def _find_chosen(patterns: str, own: Shapes) -> Iterator[TextEntry]:
+    for line in filter(None, map(str.strip, patterns.splitlines())):
+        pattern, _, stream = (part.strip() for part in line.partition("@"))
+        stream = stream or "tokens"
+        if not STREAM.fullmatch(stream):
+            raise ValueError(f"{line!r} names the stream {stream!r}; expected one word, such as tokens or pooled.")
+        pattern = pattern.removeprefix(next((each for each in PREFIXES if pattern.startswith(each)), ""))
+        names = [name for name, shape in own.items() if len(shape) == 2 and fnmatchcase(name, pattern)]
+        if not names:
+            near = ", ".join([name for name in own if name.endswith(".weight")][:4]) or "none"
+            raise ValueError(
+                f"no matrix of this model is named {pattern!r}. Expected a name among its {len(own)} weights "
+                f"({near}, …), '*' standing for any characters."
+            )
+        for name in names:
+            shape = own[name]
+            yield TextEntry(name, _guess_role(name), (shape[0], shape[1]), stream)
+
+
+def _guess_role(name: str) -> str:
+    return "value" if name.endswith(tuple(OUTPUTS)) else "key" if name.endswith(KEYS) else "input"
+
+
+def _order(entries: Iterable[TextEntry], own: Shapes) -> tuple[TextEntry, ...]:
+    """In the model's order, each weight once, as the first to name it says."""
+    found: dict[str, TextEntry] = {}
+    for entry in entries:
+        found.setdefault(entry.name, entry)
+    return tuple(found[name] for name in own if name in found)
+
+
+def _check_widths(entries: tuple[TextEntry, ...]) -> None:
+    widths: dict[str, set[int]] = {}
+    for entry in entries:
+        widths.setdefault(entry.stream, set()).add(entry.shape[1])
+    for stream, found in widths.items():
+        if len(found) > 1:
+            raise ValueError(
+                f"the weights that read the stream {stream!r} have several widths, {sorted(found)}; expected one. "
+                "Name a stream for each width, or leave out the weights that do not read the text."
+            )

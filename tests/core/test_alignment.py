@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rece_core.alignment import EncodedText, align, stack_tokens
+from rece_core.alignment import EncodedText, align, average_texts, join_segments, match_tails, stack_tokens
 from tests.core.random_models import make_text
 
 
@@ -64,9 +64,59 @@ def test_embeddings_that_are_not_numbers(value: float) -> None:
 def test_embeddings_of_the_wrong_shape() -> None:
     with pytest.raises(ValueError, match=r"'cat' has shape \(1, 4, 8\); expected \(tokens, width\)"):
         EncodedText("cat", torch.zeros(1, 4, 8), 1)
-    for last_word in (-1, 4):
+    for last_word in (-2, 4):
         with pytest.raises(ValueError, match=rf"'cat' is said to be row {last_word}, but .* rows 0 to 3"):
             EncodedText("cat", torch.zeros(4, 8), last_word)
+    with pytest.raises(ValueError, match=r"'cat' is said to be row 1, but .* rows 3 to 3"):
+        EncodedText("cat", torch.zeros(4, 8), 1, further=((3, 1),))
+    with pytest.raises(ValueError, match=r"'cat' has shape \(0, 8\)"):
+        EncodedText("cat", torch.zeros(0, 8), 0)
+
+
+def test_without_a_row_for_the_word_the_first_row_stands_in() -> None:
+    """T5 reads a text without words as its end and padding: `cat </s> pad pad` faces `</s> </s> pad pad`."""
+    assert rows((2, -1), "from subject") == (list(range(2, 10)), [0, *range(7)])
+    assert rows((2, -1), "last") == ([2], [0])
+    assert rows((0, -1), "from subject", (2, 1)) == ([0, 1], [0, 0])
+
+
+def test_segments_are_aligned_each_by_itself() -> None:
+    """As in SD3, where the rows of T5 follow those of CLIP, and both have a last word."""
+    concept = join_segments([numbered(1, 6), numbered(4, 8)])
+    anchor = join_segments([numbered(3, 6), numbered(-1, 5)])
+    assert (concept.last_word, concept.further) == (1, ((6, 10),))
+    assert (anchor.last_word, anchor.further) == (3, ((6, 5),))
+    assert [[int(x) for x in side[:, 0]] for side in align(concept, anchor, "from subject")] == [
+        [1, 2, 3, 4, 5, 6, 7],
+        [3, 4, 5, 0, 0, 1, 2],
+    ]
+    assert [[int(x) for x in side[:, 0]] for side in align(concept, anchor, "last")] == [[1, 4], [3, 0]]
+    same = align(concept, concept, "all")
+    assert torch.equal(same[0], concept.tokens)
+    with pytest.raises(ValueError, match=r"has 8 tokens and its anchor 'a text' 5"):
+        align(concept, anchor, "all")
+    with pytest.raises(ValueError, match=r"different numbers of text encoders \('a text': 2, 'a text': 1\)"):
+        align(concept, numbered(1), "from subject")
+
+
+def test_what_is_joined_comes_apart() -> None:
+    parts = [numbered(1, 6), numbered(-1, 4), numbered(2, 3)]
+    again = join_segments(parts).segments()
+    assert [(len(part.tokens), part.last_word) for part in again] == [(6, 1), (4, -1), (3, 2)]
+    assert all(torch.equal(one.tokens, other.tokens) for one, other in zip(parts, again, strict=True))
+    assert numbered(3).segments()[0].last_word == 3
+
+
+def test_the_mean_of_texts_with_segments() -> None:
+    texts = [join_segments([numbered(1, 4), numbered(2, 5)]), join_segments([numbered(2, 4), numbered(-1, 5)])]
+    mean = average_texts(texts)
+    assert [part.last_word for part in mean.segments()] == [1, 0]
+    assert [[float(x) for x in part.tokens[:, 0]] for part in mean.segments()] == [[0, 1.5, 2.5], [1, 1.5, 2.5]]
+
+
+def test_tails_of_three_texts_in_step() -> None:
+    tails = match_tails([numbered(1, 6), numbered(3, 6), numbered(-1, 6)])
+    assert [[int(x) for x in tail[:, 0]] for tail in tails] == [[1, 2, 3], [3, 4, 5], [0, 0, 1]]
 
 
 def test_stacking() -> None:

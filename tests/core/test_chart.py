@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from rece_core.chart import BLUE, GREEN, ORANGE, PIXELS, draw_chart, render_chart
+from rece_core.chart import BLUE, GREEN, LOWER, ORANGE, UPPER, WIDTH, draw_chart, render_chart
 from rece_core.erase import EpochRecord
 from rece_core.evidence import EntryChange, Evidence
 
@@ -31,25 +31,30 @@ def make_evidence(epochs: int = 3, layers: Sequence[str] = ("in.0", "in.1", "out
         EpochRecord(i, 1 - 0.3 / (i + 1), 0.9 / (i + 1), 1.5, 0.02 * (i + 1), 10, 99.0, 0.1) for i in range(epochs + 1)
     )
     changes = tuple(
-        EntryChange(f"model.{layer}.attn2.to_{role[0]}.weight", role, 0.1 + 0.01 * place)
+        EntryChange(f"model.{layer}.attn2.to_{role[0]}.weight", role, 0.1 + 0.01 * place, "tokens")
         for place, layer in enumerate(layers)
         for role in ("key", "value")
     )
     drifts = tuple((f"a watercolour of {i} flowers on the table", 0.01 * i) for i in range(probes))
-    return Evidence("a red circle => a blue square and 1 more", records, changes, drifts)
+    return Evidence("a red circle => a blue square and 1 more", {"tokens": records}, changes, {"tokens": drifts})
 
 
 def sdxl() -> Evidence:
-    return make_evidence(50, [f"{part}.{i}" for part, count in PARTS.items() for i in range(count)], 40)
+    """Many weights, and two streams: a pooled one that a single layer reads."""
+    evidence = make_evidence(50, [f"{part}.{i}" for part, count in PARTS.items() for i in range(count)], 40)
+    label = EntryChange("model.label_emb.0.0.weight", "input", 0.3, "pooled")
+    records = {**evidence.records, "pooled": make_evidence(1).records["tokens"]}
+    drifts = {**evidence.drifts, "pooled": make_evidence().drifts["tokens"]}
+    return replace(evidence, records=records, drifts=drifts, changes=(label, *evidence.changes))
 
 
 def strange() -> Evidence:
     """Numbers that are none, a measure far out of 0 to 1, texts that matplotlib would take for formulas."""
     evidence = make_evidence(0)
-    record = replace(evidence.records[0], recoverable=float("nan"), forgotten=-2.5)
+    record = replace(evidence.records["tokens"][0], recoverable=float("nan"), forgotten=-2.5)
     concepts = r"$\frac{a}$ => 100 % $ of $" + " very long" * 20
     drifts = (("", 0.0), (r"$\sqrt$ costs $5 and $6", 0.3), ("x" * 200, 1.7))
-    return replace(evidence, concepts=concepts, records=(record,), drifts=drifts)
+    return replace(evidence, concepts=concepts, records={"tokens": (record,)}, drifts={"tokens": drifts})
 
 
 EVIDENCE = {"usual": make_evidence(), "first edit alone": make_evidence(0), "SDXL": sdxl(), "strange": strange()}
@@ -70,10 +75,11 @@ def list_texts(figure: Figure) -> list[tuple[str, Bbox]]:
 def test_words_are_large_enough_and_none_is_cut_off_or_hides_another(kind: str) -> None:
     figure = draw_chart(EVIDENCE[kind])
     texts = list_texts(figure)
+    height = LOWER + UPPER * len(EVIDENCE[kind].records)
     assert len(texts) > 12
     for text, box in texts:
         assert box.height >= SMALLEST * len(text.splitlines()) * 0.6, text  # 0.6: a line without tall letters
-        assert min(box.x0, box.y0) >= 0 and box.x1 <= PIXELS[0] and box.y1 <= PIXELS[1], text
+        assert min(box.x0, box.y0) >= 0 and box.x1 <= WIDTH and box.y1 <= height, text
     for (one, first), (other, second) in combinations(texts, 2):
         assert not Bbox.intersection(first, second) or min(Bbox.intersection(first, second).size) < 1, (one, other)
 
@@ -81,7 +87,7 @@ def test_words_are_large_enough_and_none_is_cut_off_or_hides_another(kind: str) 
 @pytest.mark.parametrize("kind", EVIDENCE)
 def test_pixels(kind: str) -> None:
     pixels = render_chart(EVIDENCE[kind])
-    assert pixels.shape == (PIXELS[1], PIXELS[0], 3)
+    assert pixels.shape == (LOWER + UPPER * len(EVIDENCE[kind].records), WIDTH, 3)
     assert pixels.dtype == np.uint8
     for colour in (BLUE, ORANGE, GREEN):
         assert (np.abs(pixels - np.array(to_rgb(colour)) * 255).max(-1) < 2).sum() > 50, colour
@@ -99,6 +105,14 @@ def test_only_the_texts_that_moved_most_are_shown_of_many() -> None:
     words = [text for text, _ in list_texts(draw_chart(sdxl()))]
     assert "Drift of texts to keep: 10 of 40" in words
     assert any("39.0%" in text for text in words) and not any("29.0%" in text for text in words)
+
+
+def test_each_stream_has_a_row_and_its_weights_a_colour() -> None:
+    words = [text for text, _ in list_texts(draw_chart(sdxl()))]
+    for expected in ("After each edit, tokens", "After each edit, pooled", "input", "recoverable 45.0%"):
+        assert expected in words, expected
+    alone = [text for text, _ in list_texts(draw_chart(make_evidence()))]
+    assert "After each edit" in alone and "input" not in alone
 
 
 def test_it_looks_the_same_however_matplotlib_is_set_up_and_changes_nothing() -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rece_core.edit import scaled_ridge, solve_edit
+from rece_core.edit import PairSums, scaled_ridge, solve_edit, solve_sums
+from rece_core.held import hold
 from rece_core.settings import EditSettings
 from tests.core.random_models import deviation, randn, unit
 
@@ -81,6 +82,16 @@ def test_more_tokens_than_dimensions_give_the_same_as_the_papers_form(seed: int,
         operator = solve_edit(sources, anchors, preserved, SETTINGS)
         assert operator.rank <= width
         assert deviation(operator.matrix(), goal @ torch.linalg.inv(system)) < 1e-9
+
+
+@given(SEEDS, st.integers(3, 12), st.integers(1, 16), st.booleans())
+def test_sums_over_the_pairs_are_enough(seed: int, width: int, count: int, confined: bool) -> None:
+    sources, anchors, preserved = make_problem(seed, width, count)
+    held = hold(randn(seed + 4, 1, width), preserved, 0.5) if confined else None
+    sums = PairSums.of(sources, anchors)
+    assert deviation(sums.apart, (sources - anchors).T @ (sources - anchors)) < 1e-12
+    expected = solve_edit(sources, anchors, preserved, SETTINGS, held).matrix()
+    assert deviation(solve_sums(sums, preserved, SETTINGS, held).matrix(), expected) < 1e-9
 
 
 @given(SEEDS, st.integers(3, 12), st.integers(1, 12))

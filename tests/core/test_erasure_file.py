@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from rece_core.concepts import parse_concepts
 from rece_core.erase import iterate_erasure
-from rece_core.erasure import Erasure
+from rece_core.erasure import Erasure, Part
 from rece_core.erasure_file import FORMAT_VERSION, load_erasure, save_erasure, write_atomically
 from rece_core.fingerprint import fingerprint
 from rece_core.operator import Operator
@@ -31,14 +31,23 @@ SETTINGS = EraseSettings(EditSettings(ridge=0.05, tokens="last"), epochs=2, iter
 def make_erasure() -> Erasure:
     scene = make_scene()
     results = list(iterate_erasure(scene.gram, scene.texts, SETTINGS))
+    records = tuple(result.record for result in results)
+    pooled = replace(SETTINGS, seal=0.5)
     return Erasure(
-        operator=results[-1].operator,
+        parts={
+            "tokens": Part(results[-1].operator, SETTINGS, records, fingerprint(scene.gram.total), note="all done"),
+            "pooled": Part(make_operator(1, 16, 2), pooled, records[:1], fingerprint(randn(5, 16, 16))),
+        },
         concepts=parse_concepts("style", "梵高 => 艺术\nnaïve “art” 🎨 => a\\b", preserve="Ünïcode\nline two"),
-        settings=SETTINGS,
-        records=tuple(result.record for result in results),
-        encoder=fingerprint(randn(1, 77, 24)),
-        base=fingerprint(scene.gram.total),
+        encoder={"tokens": fingerprint(randn(1, 77, 24)), "pooled": fingerprint(randn(3, 1, 16))},
+        family="SDXL",
+        left_alone={"byt5": "the text encoder gives no such embedding"},
     )
+
+
+def change_tokens(erasure: Erasure, **changes: Any) -> Erasure:
+    """The same with another part for the tokens."""
+    return replace(erasure, parts={**erasure.parts, "tokens": replace(erasure.parts["tokens"], **changes)})
 
 
 @pytest.fixture
@@ -58,52 +67,60 @@ def rewrite(path: Path, changes: dict[str, str | None], tensors: dict[str, torch
 
 def test_a_round_trip(path: Path) -> None:
     saved, loaded = make_erasure(), load_erasure(path)
+    assert (loaded.concepts, loaded.family) == (saved.concepts, saved.family)
+    assert (loaded.encoder, loaded.left_alone) == (saved.encoder, saved.left_alone)
+    assert list(loaded.parts) == ["tokens", "pooled"]
     unlike = ("seconds",)  # of two runs
-    records = [[replace(record, **dict.fromkeys(unlike, 0)) for record in each.records] for each in (saved, loaded)]
-    assert records[0] == records[1]
-    assert (loaded.concepts, loaded.settings) == (saved.concepts, saved.settings)
-    assert (loaded.encoder, loaded.base) == (saved.encoder, saved.base)
-    assert deviation(loaded.operator.matrix(), saved.operator.matrix()) < 1e-11
-    assert loaded.operator.rank == saved.operator.compressed().rank
+    for found, part in zip(loaded.parts.values(), saved.parts.values(), strict=True):
+        records = [[replace(record, **dict.fromkeys(unlike, 0)) for record in each.records] for each in (found, part)]
+        assert records[0] == records[1]
+        assert (found.settings, found.base, found.note) == (part.settings, part.base, part.note)
+        assert deviation(found.operator.matrix(), part.operator.matrix()) < 1e-11
+        assert found.operator.rank == part.operator.compressed().rank
 
 
 def test_seals_rotations_and_phrasings_come_back(tmp_path: Path) -> None:
     names = ("blocks.1.attn2.to_v.weight", "blocks.3.attn2.to_v.weight")
-    erasure = replace(
-        make_erasure(),
-        concepts=parse_concepts("custom", r"disc, a\, b => c, d", phrasings=("{}", "a {}"), captions=("x", "y")),
+    erasure = change_tokens(
+        replace(
+            make_erasure(),
+            concepts=parse_concepts("custom", r"disc, a\, b => c, d", phrasings=("{}", "a {}"), captions=("x", "y")),
+        ),
         seals={name: Seal(randn(1, 7, 2), randn(2, 7, 2), randn(3, 2)) for name in names},
         rotations={name: randn(4, 7, 7, dtype=torch.float32) for name in names},
     )
     save_erasure(erasure, tmp_path / "e.safetensors")
     loaded = load_erasure(tmp_path / "e.safetensors")
     assert loaded.concepts == erasure.concepts
+    found, part = loaded.parts["tokens"], erasure.parts["tokens"]
     for name in names:
-        assert torch.equal(loaded.rotations[name], erasure.rotations[name])
-        for part in ("write", "read", "level"):
-            assert torch.equal(getattr(loaded.seals[name], part), getattr(erasure.seals[name], part))
+        assert torch.equal(found.rotations[name], part.rotations[name])
+        for side in ("write", "read", "level"):
+            assert torch.equal(getattr(found.seals[name], side), getattr(part.seals[name], side))
+    assert not loaded.parts["pooled"].seals and not loaded.parts["pooled"].rotations
 
 
 def test_saving_what_was_loaded_gives_the_same_operator(path: Path) -> None:
     first = load_erasure(path)
     save_erasure(first, path)  # over the file it was loaded from
-    assert deviation(load_erasure(path).operator.matrix(), first.operator.matrix()) < 1e-11
+    matrices = [each.parts["tokens"].operator.matrix() for each in (load_erasure(path), first)]
+    assert deviation(*matrices) < 1e-11
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
 def test_an_erasure_that_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "new folder" / "nothing.safetensors"
-    save_erasure(replace(make_erasure(), operator=Operator.identity(24)), path)
-    assert load_erasure(path).operator.rank == 0
+    save_erasure(change_tokens(make_erasure(), operator=Operator.identity(24)), path)
+    assert load_erasure(path).parts["tokens"].operator.rank == 0
 
 
 def test_measures_that_are_not_numbers_come_back(tmp_path: Path) -> None:
     erasure = make_erasure()
-    record = replace(erasure.records[0], drift=float("nan"), condition=float("inf"))
-    save_erasure(replace(erasure, records=(record,)), tmp_path / "e.safetensors")
+    record = replace(erasure.parts["tokens"].records[0], drift=float("nan"), condition=float("inf"))
+    save_erasure(change_tokens(erasure, records=(record,)), tmp_path / "e.safetensors")
     with safe_open(tmp_path / "e.safetensors", framework="pt") as file:
-        json.loads(file.metadata()["epochs"], parse_constant=pytest.fail)  # NaN is no JSON, whatever Python thinks
-    (loaded,) = load_erasure(tmp_path / "e.safetensors").records
+        json.loads(file.metadata()["parts"], parse_constant=pytest.fail)  # NaN is no JSON, whatever Python thinks
+    (loaded,) = load_erasure(tmp_path / "e.safetensors").parts["tokens"].records
     assert str(loaded) == str(record)
 
 
@@ -111,19 +128,30 @@ def test_the_header_can_be_read_by_others(path: Path) -> None:
     """What was erased stands there as plain text."""
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
-        assert file.get_tensor("operator.left").dtype == torch.float64
+        assert file.get_tensor("tokens/operator.left").dtype == torch.float64
+        assert file.get_tensor("pooled/operator.right").shape == (16, 2)
     assert metadata["erased"] == "梵高 => 艺术\nnaïve “art” 🎨 => a\\b"
     assert metadata["format"] == "rece-erasure"
     assert json.loads(metadata["format_version"]) == FORMAT_VERSION
-    assert json.loads(metadata["settings"])["edit"]["ridge"] == 0.05
-    assert [record["epoch"] for record in json.loads(metadata["epochs"])] == [0, 1, 2]
+    assert metadata["made_on"] == "SDXL"
+    tokens, pooled = metadata["how"].splitlines()
+    assert tokens.startswith("tokens: mode paper, 2 epochs (cumulative), edit ridge 0.05")
+    assert pooled.startswith("pooled: mode paper, sealed 50%")
+    part = json.loads(metadata["parts"])["tokens"]
+    assert part["settings"]["edit"]["ridge"] == 0.05
+    assert [record["epoch"] for record in part["epochs"]] == [0, 1, 2]
 
 
 def test_another_text_encoder() -> None:
     erasure = make_erasure()
-    erasure.check_encoder(fingerprint(randn(1, 77, 24).half()))  # control
-    with pytest.raises(ValueError, match=r"made for another text encoder.* erase again on this one"):
-        erasure.check_encoder(fingerprint(randn(2, 77, 24)))
+    tokens, pooled = fingerprint(randn(1, 77, 24).half()), fingerprint(randn(3, 1, 16).half())
+    erasure.check_encoder({"tokens": tokens, "pooled": pooled, "t5": tokens})  # control
+    with pytest.raises(ValueError, match=r"another text encoder.*\(stream 'tokens'\).* erase again on this one"):
+        erasure.check_encoder({"tokens": fingerprint(randn(2, 77, 24)), "pooled": pooled})
+    with pytest.raises(ValueError, match=r"another text encoder.*\(stream 'pooled'\)"):
+        erasure.check_encoder({"tokens": tokens, "pooled": fingerprint(randn(4, 1, 16))})
+    with pytest.raises(ValueError, match=r"another text encoder.*\(stream 'pooled'\)"):
+        erasure.check_encoder({"tokens": tokens})
 
 
 @pytest.mark.parametrize("part", [0.0, 0.001, 0.3, 0.9, 0.9999])
@@ -159,26 +187,44 @@ def test_a_missing_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": "2"}, r"erasure.safetensors has version 2 .* reads up to 1. Update ComfyUI-RECE"),
+        ({"format_version": "3"}, r"erasure.safetensors has version 3 .* reads up to 2. Update ComfyUI-RECE"),
+        ({"format_version": "1"}, r"has version 1 .* reads version 2. Erase again and save it"),
         ({"format_version": "new"}, r"has the version 'new'; expected a whole number"),
         ({"format_version": None}, r"has the version ''; expected a whole number"),
         ({"concepts": "{"}, r"header is damaged \(JSONDecodeError"),
         ({"concepts": "[]"}, r"header is damaged \(TypeError"),
         ({"concepts": None}, r"header is damaged \(KeyError: 'concepts'"),
-        ({"settings": '{"edit": {}, "rounds": 3}'}, r"header is damaged \(TypeError: .*rounds"),
-        ({"settings": '{"edit": 3}'}, r"header is damaged \(TypeError"),
-        ({"epochs": '["one"]'}, r"header is damaged \(AttributeError"),
-        ({"epochs": "3"}, r"header is damaged \(TypeError"),
-        ({"epochs": '[{"epoch": "one"}]'}, r"header is damaged \(ValueError"),
-        ({"text_encoder": "1"}, r"header is damaged \(TypeError"),
-        ({"text_encoder": '["one"]'}, r"header is damaged"),
-        ({"base_model": None}, r"header is damaged \(KeyError: 'base_model'"),
-        ({"settings": '{"edit": {"ridge": "much"}}'}, r"header is damaged"),
-        ({"settings": '{"edit": {"ridge": -1}}'}, r"edit ridge is -1; expected a finite number"),
+        ({"parts": None}, r"header is damaged \(KeyError: 'parts'"),
+        ({"parts": "3"}, r"header is damaged \(AttributeError"),
+        ({"parts": '{"t5": {"settings": {"edit": {}}}}'}, r"header is damaged \(KeyError: 'operator.left'"),
+        ({"text_encoder": "1"}, r"header is damaged \(AttributeError"),
+        ({"text_encoder": '{"tokens": ["one"]}'}, r"header is damaged"),
+        ({"made_on": None}, r"header is damaged \(KeyError: 'made_on'"),
     ],
 )
 def test_damaged_metadata(path: Path, changes: dict[str, str | None], message: str) -> None:
     rewrite(path, changes)
+    with pytest.raises(ValueError, match=message):
+        load_erasure(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"settings": {"edit": {}, "rounds": 3}}, r"header is damaged \(TypeError: .*rounds"),
+        ({"settings": {"edit": 3}}, r"header is damaged \(TypeError"),
+        ({"settings": {"edit": {"ridge": "much"}}}, r"header is damaged"),
+        ({"settings": {"edit": {"ridge": -1}}}, r"edit ridge is -1; expected a finite number"),
+        ({"epochs": ["one"]}, r"header is damaged \(AttributeError"),
+        ({"epochs": 3}, r"header is damaged \(TypeError"),
+        ({"epochs": [{"epoch": "one"}]}, r"header is damaged \(ValueError"),
+        ({"base_model": 1}, r"header is damaged \(TypeError"),
+    ],
+)
+def test_a_damaged_part(path: Path, changes: dict[str, Any], message: str) -> None:
+    with safe_open(path, framework="pt") as file:
+        parts = json.loads(file.metadata()["parts"])
+    rewrite(path, {"parts": json.dumps({**parts, "pooled": {**parts["pooled"], **changes}})})
     with pytest.raises(ValueError, match=message):
         load_erasure(path)
 
@@ -197,7 +243,8 @@ WRONG_TENSORS: dict[str, tuple[dict[str, Any], str]] = {
 def test_tensors_that_are_no_operator(path: Path, case: str) -> None:
     tensors, message = WRONG_TENSORS[case]
     wide = {} if case in ("whole", "narrow") else {"dtype": torch.float64}
-    rewrite(path, {}, {f"operator.{side}": tensor.to(**wide) if wide else tensor for side, tensor in tensors.items()})
+    sides = {f"tokens/operator.{side}": tensor.to(**wide) if wide else tensor for side, tensor in tensors.items()}
+    rewrite(path, {}, sides)
     with pytest.raises(ValueError, match=message):
         load_erasure(path)
 
@@ -249,9 +296,9 @@ def test_any_error_while_saving_leaves_the_old_file(path: Path, monkeypatch: pyt
     def fail(*places: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("rece_core.erasure_file.os.replace", fail)
+    monkeypatch.setattr("rece_core.atomic_file.os.replace", fail)
     with pytest.raises(OSError, match="no space left"):
-        save_erasure(replace(make_erasure(), operator=make_operator(0, 24, 3)), path)
+        save_erasure(change_tokens(make_erasure(), operator=make_operator(0, 24, 3)), path)
     monkeypatch.undo()
     assert path.read_bytes() == old
     assert [each.name for each in path.parent.iterdir()] == [path.name]

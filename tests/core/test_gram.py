@@ -126,6 +126,13 @@ def test_weights_are_read_one_at_a_time() -> None:
     assert isinstance(accumulate_gram(read()), Gram)
 
 
+def test_input_layers_make_values() -> None:
+    key, value, whole = (Weight(role, role, randn(i, 5, 6)) for i, role in enumerate(("key", "value", "input")))
+    gram = accumulate_gram([key, value, whole])
+    assert deviation(gram.values, sum_grams([value.matrix, whole.matrix])) < 1e-14
+    assert deviation(gram.total, sum_grams([key.matrix, value.matrix, whole.matrix])) < 1e-14
+
+
 def test_a_model_without_value_projections() -> None:
     gram = accumulate_gram([w for w in make_weights(0, 7) if w.role == "key"])
     assert float(gram.total.norm()) > 0

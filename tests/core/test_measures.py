@@ -37,12 +37,16 @@ def replacement() -> Operator:
     return Operator((ANCHORS - CONCEPTS).T, torch.linalg.pinv(CONCEPTS))
 
 
-@given(st.integers(0, 10_000), st.integers(0, 5), st.booleans())
-def test_measures_are_the_sums_over_the_weights(seed: int, rank: int, any_pair: bool) -> None:
+@given(st.integers(0, 10_000), st.integers(0, 5), st.sampled_from(["operator", "pair", "pair and biases"]))
+def test_measures_are_the_sums_over_the_weights(seed: int, rank: int, kind: str) -> None:
     operator = make_operator(seed, WIDTH, rank)
     edited = [operator.apply_to_weight(weight.matrix) for weight in WEIGHTS]
-    if any_pair:
-        pair, values = accumulate_pair_grams(zip(WEIGHTS, edited, strict=True))
+    heights = [len(weight.matrix) for weight in WEIGHTS]
+    biased = kind == "pair and biases"
+    biases = [randn(seed + i, height) * (biased and i % 2) for i, height in enumerate(heights)]  # of values alone
+    if kind != "operator":
+        constants = {w.name: bias for w, bias in zip(WEIGHTS, biases, strict=True) if bool(bias.any())}
+        pair, values = accumulate_pair_grams(zip(WEIGHTS, edited, strict=True), constants)
     else:
         pair, values = (PairGram.from_operator(gram, operator) for gram in (GRAM.total, GRAM.values))
     derived = randn(seed + 9, 3, WIDTH)
@@ -51,18 +55,19 @@ def test_measures_are_the_sums_over_the_weights(seed: int, rank: int, any_pair: 
         return sum(float((x - y).square().sum()) for x, y in zip(left, right, strict=True))
 
     before = [CONCEPTS @ weight.matrix.T for weight in WEIGHTS]
-    after = [CONCEPTS @ matrix.T for matrix in edited]
+    after = [CONCEPTS @ matrix.T + bias for matrix, bias in zip(edited, biases, strict=True)]
     wanted = [ANCHORS @ weight.matrix.T for weight in WEIGHTS]
     expected = 1 - squares(after, wanted) / squares(before, wanted)
     assert measure_forgotten(pair, CONCEPTS, ANCHORS) == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
     kept = [PROBES @ weight.matrix.T for weight in WEIGHTS]
-    moved = squares([PROBES @ matrix.T for matrix in edited], kept)
+    moved = squares([PROBES @ matrix.T + bias for matrix, bias in zip(edited, biases, strict=True)], kept)
     expected = math.sqrt(moved / squares(kept, [torch.zeros_like(each) for each in kept]))
     assert measure_drift(pair, PROBES) == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
     directions = [(CONCEPTS - ANCHORS) @ weight.matrix.T for weight in VALUES]
-    added = [derived @ new.T - ANCHORS @ w.matrix.T for w, new in zip(VALUES, edited[1::2], strict=True)]
+    after = [derived @ matrix.T + bias for matrix, bias in zip(edited[1::2], biases[1::2], strict=True)]
+    added = [new - ANCHORS @ w.matrix.T for w, new in zip(VALUES, after, strict=True)]
     slope = sum(float((t * x).sum()) for t, x in zip(directions, added, strict=True))
     expected = slope / sum(float(t.square().sum()) for t in directions)
     assert measure_recoverable(values, CONCEPTS, ANCHORS, derived) == pytest.approx(expected, rel=1e-9, abs=1e-9)

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from rece_core.alignment import EncodedText, average_texts
-from rece_core.concepts import parse_concepts
 from rece_core.erase import EncodedConcepts, iterate_erasure, prepare_solvers
-from rece_core.erasure import Erasure
+from rece_core.erasure import Part
 from rece_core.fingerprint import fingerprint
 from rece_core.gram import Weight, accumulate_pair_grams
-from rece_core.measures import measure_forgotten
+from rece_core.measures import measure_drift, measure_forgotten
+from rece_core.preservation import ENOUGH, FREE_SHARES
 from rece_core.prior import accumulate_prior
 from rece_core.settings import ITERATIONS, EditSettings, EraseSettings
 from tests.core.random_models import Scene, deviation, make_scene, make_text, randn
@@ -34,18 +34,16 @@ def make_case(seed: int = 0) -> Scene:
     return Scene(scene.weights, scene.gram, texts)
 
 
-def erase(scene: Scene, settings: EraseSettings) -> Erasure:
+def erase(scene: Scene, settings: EraseSettings) -> Part:
     """What the nodes do, on bare weights."""
     seals, make_solver = prepare_solvers(lambda: scene.weights, scene.gram, scene.texts, settings)
     solver = make_solver()
     results = list(iterate_erasure(scene.gram, scene.texts, settings, solver=solver))
-    sketch = fingerprint(scene.gram.total)
     records = tuple(result.record for result in results)
-    concepts = parse_concepts("custom", "a => b")
-    return Erasure(solver.operator, concepts, settings, records, sketch, sketch, solver.rotations, seals)
+    return Part(solver.operator, settings, records, fingerprint(scene.gram.total), solver.rotations, seals)
 
 
-def edited(erasure: Erasure, weight: Weight) -> Tensor:
+def edited(erasure: Part, weight: Weight) -> Tensor:
     return weight.matrix + erasure.change_of(weight)
 
 
@@ -55,9 +53,10 @@ def edited(erasure: Erasure, weight: Weight) -> Tensor:
 def test_every_mode_fits_every_iteration_and_measures_what_it_did(mode: str, seal: float, iteration: str) -> None:
     scene = make_case()
     settings = EraseSettings(EditSettings(mode=mode), 2, iteration=iteration, seal=seal)
-    erasure = erase(scene, settings)
-    assert len(erasure.records) == 3
-    pair, _ = accumulate_pair_grams((weight, edited(erasure, weight)) for weight in scene.weights)
+    part = erase(scene, settings)
+    assert len(part.records) == 3
+    constants = {name: each.constant(seal) for name, each in part.seals.items()}
+    pair, _ = accumulate_pair_grams(((weight, edited(part, weight)) for weight in scene.weights), constants)
     texts = scene.texts
     sources, goals = (
         torch.cat(
@@ -69,21 +68,22 @@ def test_every_mode_fits_every_iteration_and_measures_what_it_did(mode: str, sea
         for side in (texts.targets, texts.anchors)
     )
     found = measure_forgotten(pair, sources, goals)
-    last = erasure.records[-1]
+    last = part.records[-1]
     assert found == pytest.approx(last.forgotten, abs=1e-4)
+    assert measure_drift(pair, texts.probes[0].tokens) == pytest.approx(last.drift, abs=1e-4)
     assert all(map(math.isfinite, (last.recoverable, last.norm_ratio, last.drift)))
     if mode != "orthogonal":  # which turns a concept away from where it was, not onto its anchor
-        assert erasure.records[0].forgotten > 0.02
+        assert part.records[0].forgotten > 0.02
 
 
 @pytest.mark.parametrize("seal", [0.0, 0.7])
 def test_factors_and_changes_are_the_same(seal: float) -> None:
     scene = make_case()
-    erasure = erase(scene, EraseSettings(EditSettings(mode="prior", tokens="last"), 0, seal=seal))
+    part = erase(scene, EraseSettings(EditSettings(mode="prior", tokens="last"), 0, seal=seal))
     for weight in scene.weights:
-        factors = erasure.factors_for(weight)
+        factors = part.factors_for(weight)
         assert factors is not None
-        dense = replace(erasure, rotations={weight.name: torch.eye(len(weight.matrix), dtype=torch.float64)})
+        dense = replace(part, rotations={weight.name: torch.eye(len(weight.matrix), dtype=torch.float64)})
         assert dense.factors_for(weight) is None
         assert deviation(factors[0] @ factors[1], dense.change_of(weight)) < 1e-10
 
@@ -102,6 +102,23 @@ def test_strict_holds_exact_texts_and_prior_holds_captions_better_than_paper() -
     assert move("strict", exact) < 1e-9 < 1e-3 < move("prior", exact)
     assert move("strict", probes) < move("paper", probes)
     assert move("prior", probes) < 0.5 * move("paper", probes)
+
+
+def test_strict_takes_the_strictest_share_that_forgets_enough() -> None:
+    """By the measure itself, over all tokens: what the sums give is the same."""
+    scene = make_case()
+    spread = torch.logspace(1, -3, WIDTH, dtype=torch.float64)  # as what is kept, so that room is scarce
+    targets = tuple(replace(each, tokens=each.tokens * spread**0.5) for each in scene.texts.targets)
+    scene = Scene(scene.weights, scene.gram, replace(scene.texts, targets=targets))
+
+    def forget(share: float | None) -> float:
+        return erase(scene, EraseSettings(EditSettings(mode="strict", free_share=share), 0)).records[0].forgotten
+
+    goal = ENOUGH * erase(scene, EraseSettings(EditSettings(mode="prior"), 0)).records[0].forgotten
+    reached = [share for share in FREE_SHARES if forget(share) >= goal]
+    assert reached, "control: one of them is enough"
+    assert reached[0] > FREE_SHARES[0], "control: the strictest is not"
+    assert forget(None) == pytest.approx(forget(reached[0]))
 
 
 def test_a_mode_that_needs_a_prior_says_so() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
-from rece_core.erase import iterate_erasure
+from rece_core.erase import iterate_erasure, prepare_solvers
+from rece_core.prior import accumulate_prior
 from rece_core.schedule import RIDGES, Goals, search_schedule
 from rece_core.settings import EditSettings, EraseSettings
 from tests.core.random_models import make_scene
@@ -94,8 +97,40 @@ def test_what_it_finds_is_what_the_loop_gives() -> None:
 
     found = search_schedule(run, SETTINGS, Goals(0.0, 10.0))
     assert tried == list(RIDGES)
-    again = [result.record for result in iterate_erasure(scene.gram, scene.texts, found.settings)]
-    assert [r.recoverable for r in again] == [r.recoverable for r in found.records]
-    tried.clear()
+    again = list(iterate_erasure(scene.gram, scene.texts, found.settings))
+    assert [r.record.recoverable for r in again] == [r.recoverable for r in found.records]
+    assert torch.equal(found.result.operator.matrix(), again[-1].operator.matrix())
+
+
+def test_rotations_are_those_of_the_epoch_that_was_chosen() -> None:
+    """Not of the one after it, which was tried and no longer helped; nothing is erased a second time."""
+    scene = make_scene()
+    texts = replace(scene.texts, prior=accumulate_prior(scene.texts.preserved))
+    settings = EraseSettings(EditSettings(mode="orthogonal"))
+    passes: list[int] = []
+
+    def run(tried: EraseSettings) -> Iterator[Any]:
+        _, make_solver = prepare_solvers(lambda: scene.weights, scene.gram, texts, tried)
+        for result in iterate_erasure(scene.gram, texts, tried, solver=make_solver()):
+            passes.append(result.record.epoch)
+            yield result
+
+    found = search_schedule(run, settings, Goals(0.0, 10.0))
+    assert passes == list(range(len(found.records) + 1))
+    assert found.reason.endswith("no longer helps."), "control: one epoch more was tried"
+    *_, again = run(found.settings)
+    assert again.rotations.keys() == found.result.rotations.keys() != set()
+    for name, turn in again.rotations.items():
+        assert torch.equal(found.result.rotations[name], turn)
+
+
+def test_ridges_are_searched_in_every_mode_that_has_one() -> None:
+    scene = make_scene()
+    tried: list[float] = []
+
+    def run(settings: EraseSettings) -> Iterator[Any]:
+        tried.append(settings.edit.ridge)
+        return iterate_erasure(scene.gram, scene.texts, settings)
+
     search_schedule(run, EraseSettings(EditSettings(mode="paper", ridge=5.0)), Goals(0.0, 10.0))
     assert len(tried) == len(RIDGES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from rece_core.gram import PairGram, SealGram, Weight, accumulate_gram, accumulate_pair_grams
+from rece_core.measures import measure_drift
 from rece_core.operator import Operator
 from rece_core.prior import Prior, accumulate_prior
 from rece_core.seal import Contrast, Seal, find_seals
@@ -67,6 +70,31 @@ def test_inputs_that_read_as_the_anchor_pass_through_attention_unchanged(seed: i
         changed = attend(tokens @ apply_seal(matrix, seal).T, logits) @ output.T
         after = changed + bias + seal.bias_change(output, 1.0)
         assert (deviation(after, before) < 1e-10) is alike
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 2), st.floats(0.1, 1))
+def test_the_bias_is_a_constant_beside_every_value(seed: int, count: int, strength: float) -> None:
+    """Exactly where the attention's rows sum to 1: so drift counts it as one."""
+    matrix, seal, _ = make_seal(seed, count)
+    output, inputs, logits = randn(seed + 2, HEIGHT, HEIGHT), randn(seed + 4, 7, WIDTH), randn(seed + 5, HEADS, 4, 7)
+    values = inputs @ apply_seal(matrix, seal, strength).T
+    beside = attend(values + seal.constant(strength), logits) @ output.T
+    behind = attend(values, logits) @ output.T + seal.bias_change(output, strength)
+    assert deviation(behind, beside) < 1e-10
+    assert deviation(attend(values, logits) @ output.T, beside) > 1e-3, "control"
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 2))
+def test_what_reads_as_the_anchor_does_not_drift(seed: int, count: int) -> None:
+    matrix, seal, sealed = make_seal(seed, count)
+    reading = seal.read.T @ matrix
+    inputs = randn(seed + 4, 7, WIDTH)
+    kept = inputs + (seal.level - inputs @ reading.T) @ torch.linalg.pinv(reading).T
+    pair = PairGram.from_sealed_operator(matrix.T @ matrix, Operator.identity(WIDTH), sealed)
+    assert measure_drift(pair, kept) < 1e-6 < 1e-2 < measure_drift(pair, inputs)
+    assert measure_drift(replace(pair, constant=None), kept) > 1e-2, "control: the weights alone do move them"
 
 
 @settings(max_examples=20, deadline=None)
@@ -157,10 +185,16 @@ def test_its_gram_matrices_are_those_of_the_weights(strength: float, operator: O
         return apply_seal(moved, seals[weight.name], strength) if weight.name in seals else moved
 
     gram = accumulate_gram(weights)
-    expected = accumulate_pair_grams((weight, edit(weight)) for weight in weights)
+    constants = {name: seal.constant(strength) for name, seal in seals.items()}
+    expected = accumulate_pair_grams(((weight, edit(weight)) for weight in weights), constants)
     tokens = randn(9, 4, WIDTH)
     for whole, pair in zip((gram.total, gram.values), expected, strict=True):
         found = PairGram.from_sealed_operator(whole, operator, sealed)
         assert deviation(found.edited(), pair.edited()) < 1e-9
         assert deviation(found.pull_back(tokens), pair.pull_back(tokens)) < 1e-9
         assert deviation(found.change, pair.change) < 1e-9
+        assert found.constant is not None
+        assert pair.constant is not None
+        assert deviation(found.constant.original, pair.constant.original) < 1e-9
+        assert deviation(found.constant.change, pair.constant.change) < 1e-9
+        assert found.constant.size == pytest.approx(pair.constant.size)

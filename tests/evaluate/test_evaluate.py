@@ -9,12 +9,12 @@ import pytest
 
 from demo.graphs import ITERATE
 from demo.judge import Verdict
-from demo.world import FILLS, SHAPES
+from demo.world import COLOURS, FILLS, SHAPES
 from evaluate.__main__ import Results
 from evaluate.experiment import Pictures, find_ground_and_centre, measure_change
 from evaluate.methods import METHODS
 from evaluate.table import find_interval, write_chart, write_tables
-from evaluate.tasks import TASKS, Question, Task
+from evaluate.tasks import ANCHORS, TASKS, Question, Task
 from rece_core.concepts import drop_named, parse_concepts
 
 
@@ -42,6 +42,30 @@ def test_what_protects_the_rest_is_not_what_is_asked_in_other_phrasings(task: Ta
     captions = task.captions().splitlines()
     assert len(captions) > 200
     assert list(drop_named(captions, names)) == captions
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+@pytest.mark.parametrize("described", [False, True])
+def test_pairs_differ_in_what_was_erased(task: Task, described: bool) -> None:
+    for label in task.erased:
+        shown, hidden = (text.splitlines() for text in task.pairs(label, described=described))
+        assert len(shown) == len(hidden) == len(set(shown))
+        assert all((label in text.split()) is not described for text in shown)
+        assert not any(label in text.split() for text in hidden)
+        assert [_find_colour(text) for text in shown] == [_find_colour(text) for text in hidden]
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_a_direction_is_added_to_an_anchor_of_another_colour(task: Task) -> None:
+    for question in task.questions()["by name"]:
+        prompt = task.elsewhere(question)
+        assert ANCHORS[question.label] in prompt.split()
+        assert question.label not in prompt.split()
+        assert _find_colour(prompt) not in ("", _find_colour(question.prompt))
+
+
+def _find_colour(text: str) -> str:
+    return next((word for word in text.split() if word in COLOURS), "")
 
 
 def test_methods_differ_in_known_widgets() -> None:

@@ -71,7 +71,7 @@ def test_a_report_on_a_model_without_cross_attention(client: Client) -> None:
     graph = ModelGraph()
     other = graph.add("ProbeModelWithoutCrossAttention")
     graph.show(add_report(graph, graph.iterate()[1], model=other[0])[1])
-    with pytest.raises(NodeFailed, match=r"ReceReport .*no cross-attention to text"):
+    with pytest.raises(NodeFailed, match=r"ReceReport .*is of no family known here"):
         client.run(graph)
     require_alive(client)
 

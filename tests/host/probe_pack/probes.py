@@ -19,7 +19,7 @@ CATEGORY = "tests"
 
 
 class ProbeApplyOperator(io.ComfyNode):
-    """M c for every token c of a CONDITIONING."""
+    """M c for every token c of a CONDITIONING, and M p for its pooled embedding where the erasure has a part for it."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -32,7 +32,14 @@ class ProbeApplyOperator(io.ComfyNode):
 
     @classmethod
     def execute(cls, conditioning: Any, erasure: Any) -> io.NodeOutput:
-        return io.NodeOutput([[erasure.operator.apply_to_tokens(tokens), extras] for tokens, extras in conditioning])
+        parts = erasure.parts
+        moved = []
+        for tokens, extras in conditioning:
+            if "pooled" in parts:
+                pooled = parts["pooled"].operator.apply_to_tokens(extras["pooled_output"])
+                extras = {**extras, "pooled_output": pooled}
+            moved.append([parts["tokens"].operator.apply_to_tokens(tokens), extras])
+        return io.NodeOutput(moved)
 
 
 class ProbeHashModel(io.ComfyNode):

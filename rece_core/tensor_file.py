@@ -1,0 +1,119 @@
+"""A `.safetensors` file read piece by piece: its header, then one tensor at a time, never the whole.
+
+`safe_open` maps the file, so that whatever was read of it stays counted as memory of the process. Here the bytes of one
+tensor are read where they lie, which also says where the bytes of all the others are, to be copied as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+HEADER_LENGTH = struct.Struct("<Q")  # the number of bytes of the header that follows it
+FLOATS = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+}
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """Where a tensor lies: its type by the format's name, its shape, and its first byte and the one behind its last."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class TensorFile:
+    """The header of a file: its tensors by name, in the order of their bytes, its metadata, and where it ends."""
+
+    path: Path
+    tensors: Mapping[str, StoredTensor]
+    metadata: Mapping[str, str]
+    data_start: int
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each tensor by name."""
+        return {name: stored.shape for name, stored in self.tensors.items()}
+
+    @property
+    def data_stop(self) -> int:
+        """The byte behind the last, which is the size of the file."""
+        return max((stored.stop for stored in self.tensors.values()), default=self.data_start)
+
+    def dtype_of(self, name: str) -> torch.dtype:
+        """The type that `name` is stored in; ValueError where it is none that holds plain numbers with a point."""
+        stored = self.tensors[name].dtype
+        if stored not in FLOATS:
+            raise ValueError(
+                f"{name} in {self.path.name} is stored as {stored}; expected one of {', '.join(FLOATS)}. Weights that "
+                "are quantised otherwise are erased in ComfyUI, where the nodes read them."
+            )
+        return FLOATS[stored]
+
+    def read(self, name: str) -> Tensor:
+        """The tensor `name` in the type it is stored in, in memory of its own; KeyError where there is none."""
+        stored, dtype = self.tensors[name], self.dtype_of(name)
+        content = bytearray(stored.stop - stored.start)
+        with open(self.path, "rb", buffering=0) as file:
+            file.seek(stored.start)
+            view = memoryview(content)
+            while view:
+                view = view[file.readinto(view) or _end(self.path) :]
+        if not content:
+            return torch.empty(stored.shape, dtype=dtype)
+        return torch.frombuffer(content, dtype=dtype).reshape(stored.shape)
+
+
+def open_tensor_file(path: Path) -> TensorFile:
+    """Read the header of the file at `path`.
+
+    Raises OSError where it cannot be read, ValueError where it is no complete safetensors file.
+    """
+    with open(path, "rb") as file:  # says in the system's words why a file cannot be read
+        head = file.read(HEADER_LENGTH.size)
+        _check(path)
+        (length,) = HEADER_LENGTH.unpack(head)
+        header = json.loads(file.read(length))
+    metadata = header.pop("__metadata__", None) or {}
+    offset = HEADER_LENGTH.size + length
+    tensors = {
+        name: StoredTensor(each["dtype"], tuple(each["shape"]), *(offset + end for end in each["data_offsets"]))
+        for name, each in header.items()
+    }
+    ordered = sorted(tensors.items(), key=lambda item: (item[1].start, item[1].stop))
+    return TensorFile(path, dict(ordered), metadata, offset)
+
+
+def _check(path: Path) -> None:
+    """ValueError unless the library finds header and length of the file in order."""
+    try:
+        with safe_open(path, framework="pt"):
+            pass
+    except SafetensorError as error:
+        pickled = path.suffix.lower() in (".ckpt", ".pt", ".pth", ".bin")
+        fix = (
+            "Files of that kind can run code and are not read: load it in ComfyUI and save it with Save Checkpoint."
+            if pickled
+            else "It may have been cut short while copying or downloading; get it again."
+        )
+        raise ValueError(f"{path.name} is not a complete safetensors file ({error}). {fix}") from error
+
+
+def _end(path: Path) -> int:
+    raise ValueError(f"{path.name} has become shorter while it was read. Wait until it is written, and try again.")

@@ -1,0 +1,62 @@
+"""What the kind of concept and the schedule settle."""
+
+from __future__ import annotations
+
+import pytest
+
+from rece_core.choices import choose_concepts, choose_settings
+from rece_core.concepts import AS_TYPED
+from rece_core.presets import PRESETS
+from rece_core.schedule import Goals
+from rece_core.settings import EditSettings, EraseSettings
+
+ASKED = EraseSettings(
+    EditSettings(ridge=7, mode="strict", tokens="last", ridge_scale="relative", erase_scale=2),
+    epochs=9,
+    derivation_ridge=3,
+    iteration="cumulative",
+    seal=1.0,
+)
+
+
+@pytest.mark.parametrize("kind", PRESETS)
+def test_the_kind_fills_in_what_is_left_empty(kind: str) -> None:
+    preset = PRESETS[kind]
+    concepts = choose_concepts(kind, "x" if not preset.targets else "")
+    assert [concept.names for concept in concepts.concepts] == [(name,) for name in preset.targets or ("x",)]
+    assert {concept.anchors for concept in concepts.concepts} == {(preset.anchor,)}
+    assert concepts.phrasings == preset.phrasings
+
+
+def test_what_is_said_goes_before_the_kind() -> None:
+    concepts = choose_concepts("style", "x\ny => z", "w", "kept", by_kind=False, captions=("c",))
+    assert [concept.anchors for concept in concepts.concepts] == [("w",), ("z",)]
+    assert (concepts.phrasings, concepts.preserve, concepts.captions) == ((AS_TYPED,), ("kept",), ("c",))
+
+
+@pytest.mark.parametrize("kind", ["custom", "style"])
+def test_no_target_at_all(kind: str) -> None:
+    with pytest.raises(ValueError, match=r"no target was given. Write at least one"):
+        choose_concepts(kind, " \n ")
+
+
+def test_the_manual_schedule_changes_nothing() -> None:
+    assert choose_settings("manual", "nudity", ASKED) == (ASKED, None)
+
+
+def test_the_automatic_schedule_has_goals() -> None:
+    assert choose_settings("automatic", "nudity", ASKED, 0.9, 0.8) == (ASKED, Goals.from_sliders(0.9, 0.8))
+
+
+def test_the_paper_schedule_keeps_only_what_the_paper_leaves_open() -> None:
+    settings, goals = choose_settings("paper", "style", ASKED)
+    edit = EditSettings(tokens="last", ridge_scale="relative")
+    assert settings == EraseSettings(edit, epochs=1, derivation_ridge=1e-3, iteration="cumulative", seal=0.0)
+    assert goals is None
+
+
+def test_unknown_words() -> None:
+    with pytest.raises(ValueError, match=r"schedule is 'lazy'; expected one of: automatic, paper, manual"):
+        choose_settings("lazy", "nudity", ASKED)
+    with pytest.raises(ValueError, match=r"unknown kind 'cat'"):
+        choose_settings("paper", "cat", ASKED)

@@ -1,0 +1,34 @@
+"""What headers say of erasures."""
+
+from __future__ import annotations
+
+import pytest
+
+from rece_core.header import add_provenance, is_erased, list_earlier
+
+FIRST = {"made_by": "ComfyUI-RECE 1", "erased": "a => b", "parts": "{}"}
+SECOND = {"made_by": "ComfyUI-RECE 2", "erased": "c => d", "parts": "{}"}
+THIRD = {"made_by": "ComfyUI-RECE 3", "erased": "é => f", "parts": "{}"}
+
+
+def test_what_was_there_stays() -> None:
+    before = {"format": "pt", "modelspec.title": "mine"}
+    assert add_provenance(before, FIRST) == {**before, **FIRST}
+    assert before == {"format": "pt", "modelspec.title": "mine"}
+
+
+def test_erased_again_and_again() -> None:
+    header = add_provenance(add_provenance(add_provenance({"format": "pt"}, FIRST), SECOND), THIRD)
+    assert {name: header[name] for name in THIRD} == THIRD
+    assert list_earlier(header) == [FIRST, SECOND]
+
+
+@pytest.mark.parametrize("metadata", [{}, {"erased": "x"}, {"made_by": "ComfyUI-RECE 1"}, {**FIRST, "made_by": "y"}])
+def test_a_header_of_others(metadata: dict[str, str]) -> None:
+    assert is_erased(FIRST)
+    assert not is_erased(metadata)
+
+
+@pytest.mark.parametrize("text", ["", "{", "3", "[3]", '{"a": 1}'])
+def test_a_damaged_list(text: str) -> None:
+    assert list_earlier({"earlier": text}) == []

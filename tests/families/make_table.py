@@ -1,0 +1,97 @@
+"""Write `docs/families.md` from what the tests found.
+
+    python -m tests.families.make_table
+
+Reads `out/families/*.json`, a file for each version of the host that `tests/families` ran on, and `out/loras/*.json`,
+where the tests of LoRA files leave, by case, how their round trip went.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND_LINE = ("SD 1.x", "SD 2.x", "SDXL")  # the same families, base models only
+FRONTS = {"rms": "RMS norm", "layer": "layer norm", "mlp": "two layers", "pool": "mean and positions"}
+HEAD = """# Model families
+
+Made by `python -m tests.families.make_table` from the results of `tests/families`; don't edit by hand.
+
+For each family the host's own model class is built small, with random weights and the real widths of the text. Its
+text entries are edited with a random operator M for each stream, through the host's patcher. The table gives the
+relative difference between the edited model given c and the original given M c (behind the front, where there is one):
+rounding of float32. As a control, an edit of any one stream moves the output by at least {control:.0e}. No weight
+outside the table changes, and the model is restored to the bit when the patches are taken off.
+
+- *text entries*: the weights that read the text, `N` a number; *×* how many the small model has.
+- *front*: what the text passes before; the operator is fitted behind it.
+- *seal*: whether there is a bias that can hold what all texts have in common.
+"""
+
+
+def main() -> None:
+    results = _read("families")
+    hosts = sorted(results, key=_version)
+    loras = _read("loras")
+    rows = [_row(name, results, hosts, loras) for name in results[hosts[-1]]]
+    proven = [case for cases in results.values() for case in cases.values() if "controls" in case]
+    control = min(min(case["controls"].values()) for case in proven)
+    head = ["model", "text entries", "pooled and other streams", "front"]
+    head += (
+        [f"difference, {host}" for host in hosts] + ["seal"] + (["LoRA round trip"] if loras else []) + ["command line"]
+    )
+    table = "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
+    (ROOT / "docs" / "families.md").write_text(f"{HEAD.format(control=control)}\n{table}\n", "utf-8")
+
+
+def _read(kind: str) -> dict[str, Any]:
+    found = [json.loads(file.read_text("utf-8")) for file in (ROOT / "out" / kind).glob("*.json")]
+    return {each["host"]: each["cases"] for each in found}
+
+
+def _version(host: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", host)]
+
+
+def _row(name: str, results: Mapping[str, Any], hosts: Sequence[str], loras: Mapping[str, Any]) -> list[str]:
+    case = results[hosts[-1]][name]
+    streams = case["streams"]
+    others = [stream for stream in streams if stream != "tokens"]
+    differences = [_difference(results[host].get(name, {})) for host in hosts]
+    trips = ["; ".join(dict.fromkeys(cases[name] for cases in loras.values() if name in cases)) or "-"] if loras else []
+    fronts = [f"{stream}: {FRONTS[part['front']]}" for stream, part in streams.items() if part["front"]]
+    return [
+        name,
+        _entries(streams["tokens"]) if "tokens" in streams else "-",
+        "<br>".join(f"{stream}: {_entries(streams[stream])}" for stream in others) or "-",
+        "<br>".join(fronts) or "-",
+        *differences,
+        _seal(streams),
+        *trips,
+        "yes" if name in COMMAND_LINE else "no",
+    ]
+
+
+def _difference(case: Mapping[str, Any]) -> str:
+    return f"{case['difference']:.0e}" if "difference" in case else "not in this host"
+
+
+def _entries(part: Mapping[str, Any]) -> str:
+    """The names of a stream's entries, numbers left out, and the width they read."""
+    names = dict.fromkeys(re.sub(r"\d+(?=\.)", "N", name).removesuffix(".weight") for name in part["names"])
+    short = dict.fromkeys(re.sub(r"^.*(?=attn\d|cross_attn|\.attn)", "…", name) for name in names)
+    columns = f", columns {part['columns'][0]} to {part['columns'][1]}" if part["columns"] else ""
+    return f"{', '.join(f'`{name}`' for name in short)} × {len(part['names'])}, width {part['width']}{columns}"
+
+
+def _seal(streams: Mapping[str, Any]) -> str:
+    without = [stream for stream, part in streams.items() if part["seal"]]
+    return "yes" if not without else f"no bias for {', '.join(without)}"
+
+
+if __name__ == "__main__":
+    main()

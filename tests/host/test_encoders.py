@@ -1,0 +1,143 @@
+"""Every text encoder of the host: which streams it gives, which rows are words, and what the model's mask hides."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.environment import ROOT, locate_host
+
+SCRIPT = Path(__file__).with_name("encode_texts.py")
+
+#: The streams of each text encoder besides `tokens`, and what it reads of a text of 130 words: the most it can, or all.
+STREAMS = {
+    "sd1": ("pooled",),
+    "sd2": ("pooled",),
+    "sdxl": ("pooled",),
+    "sdxl refiner": ("pooled",),
+    "stable cascade": ("pooled",),
+    "sd3": ("pooled",),
+    "sd3 without t5": ("pooled",),
+    "sd3 without clip": (),
+    "flux": ("pooled",),
+    "pixart": (),
+    "auraflow": (),
+    "ltx": (),
+    "cosmos": (),
+    "wan": (),
+    "hunyuan dit": ("t5", "t5_padded"),
+    "lumina": (),
+    "hunyuan video": ("pooled",),
+    "hidream": ("pooled", *(f"llama.{layer}" for layer in range(4))),
+    "qwen image": (),
+    "hunyuan image": (),
+    "omnigen2": (),
+    "z-image": (),
+    "klein": (),
+    "kandinsky": ("pooled",),
+    "ovis": (),
+    "longcat": (),
+    "anima": (),
+}
+LIMITS = {
+    "sd1": 75,
+    "sd2": 75,
+    "sdxl": 75,
+    "sdxl refiner": 75,
+    "stable cascade": 75,
+    "sd3": 75,
+    "sd3 without t5": 75,
+    "hidream": 127,
+}
+
+#: Rows of 'a photo of a cat' that the model sees, of those that the encoder gives, where a mask hides the others.
+MASKED = {
+    "ltx": {"tokens": (8, 128)},
+    "cosmos": {"tokens": (8, 512)},
+    "hunyuan dit": {"tokens": (7, 77), "t5": (6, 256)},
+}
+
+Encoded = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory: pytest.TempPathFactory) -> Encoded:
+    """What `encode_texts.py` found in the host's own Python."""
+    host, folder = locate_host(), tmp_path_factory.mktemp("encoders")
+    command = [host.python, SCRIPT, host.folder, ROOT, folder / "found.json"]
+    done = subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: Encoded = json.loads((folder / "found.json").read_text("utf-8"))
+    return found
+
+
+@pytest.fixture(params=STREAMS)
+def name(request: pytest.FixtureRequest, encoded: Encoded) -> str:
+    """A text encoder that this host has."""
+    if "absent" in encoded[request.param]:
+        pytest.skip(encoded[request.param]["absent"])
+    return str(request.param)
+
+
+def test_every_encoder_is_listed(encoded: Encoded) -> None:
+    assert set(encoded) == set(STREAMS)
+
+
+def test_its_streams(name: str, encoded: Encoded) -> None:
+    assert set(encoded[name]["pairs"][0]) == {"tokens", *STREAMS[name]}
+
+
+def test_the_last_word_is_where_texts_differ(name: str, encoded: Encoded) -> None:
+    """Rows differ from the last word on where an encoder reads forwards (CLIP), and at its tokens alone elsewhere."""
+    for pair in encoded[name]["pairs"]:
+        for found in pair.values():
+            for rows, last_word, (first, last) in zip(found["rows"], found["last_words"], found["differ"], strict=True):
+                assert last_word == (first if last == rows - 1 else last)
+
+
+def test_longer_texts_have_their_last_word_further_on(name: str, encoded: Encoded) -> None:
+    short, long = (encoded[name]["pairs"][index]["tokens"]["last_words"] for index in (1, 2))
+    assert all(one < other for one, other in zip(short, long, strict=True))
+
+
+def test_a_text_without_words_ends_before_any_word(name: str, encoded: Encoded) -> None:
+    wordless = encoded[name]["wordless"]["''"]
+    for stream, found in encoded[name]["pairs"][1].items():
+        for nothing, word in zip(wordless[stream]["last_words"], found["last_words"], strict=True):
+            assert nothing == (word if stream == "pooled" else word - 1)
+
+
+def test_rows_face_each_other_from_the_last_words_on(name: str, encoded: Encoded) -> None:
+    for segments in encoded[name]["anchored"].values():
+        for segment in segments:
+            assert segment["aligned"] == min(segment["behind"])
+            assert segment["in_step"]
+
+
+def test_texts_too_long(name: str, encoded: Encoded) -> None:
+    found = encoded[name]["long"]
+    if name in LIMITS:
+        assert f"is 130 tokens long; expected at most {LIMITS[name]}, what the text encoder reads in one" in found
+    else:
+        assert found["tokens"]["last_words"][-1] >= 129
+
+
+def test_what_a_mask_hides_is_no_row(name: str, encoded: Encoded) -> None:
+    for stream, put in encoded[name]["put_back"].items():
+        rows = encoded[name]["pairs"][0][stream]["rows"]
+        if stream in MASKED.get(name, {}):
+            assert ((put["seen"], put["of"]), rows) == (MASKED[name][stream], [MASKED[name][stream][0]])
+            assert any("attention_mask" in key for key in put["passed"])
+        else:
+            assert put["seen"] == put["of"] == sum(rows)
+
+
+def test_embeddings_put_back(name: str, encoded: Encoded) -> None:
+    """Doubling a stream changes its own rows of the conditioning, and nothing else; padding may be zero."""
+    for stream, put in encoded[name]["put_back"].items():
+        assert put["changed"] == put["doubled"] > 0, stream
+        assert {"cond", "pooled_output"} <= set(put["passed"])
