@@ -28,6 +28,7 @@ from harness.environment import (
     locate_host,
     prepare_environment,
     prepare_host,
+    prepare_newest_page,
     prepare_page_tools,
 )
 from harness.processes import call, end_children_on_termination, step
@@ -41,7 +42,10 @@ SCRIPTS = ("web/js/**/*.js", "tests/web/**/*.js", "eslint.config.js")
 
 def setup(more: list[str]) -> int:
     """Install the packages and ComfyUI, and do nothing else."""
-    prepare_host(prepare_environment())
+    python = prepare_environment()
+    prepare_host(python)
+    prepare_newest_page(python)
+    prepare_page_tools(python)
     return 0
 
 
@@ -72,6 +76,7 @@ def test(more: list[str]) -> int:
     """Run the tests; arguments go to pytest."""
     python = prepare_environment()
     prepare_host(python)
+    prepare_newest_page(python)
     return call([python, "-m", "pytest", *more], cwd=ROOT)
 
 

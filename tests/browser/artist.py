@@ -27,6 +27,20 @@ READ = """() => {
   }));
 }"""
 
+# Puts the corner of what is looked at below the page's menus, as large as fits and no larger than life.
+LOOK = """(types) => {
+  const boxes = app.canvas.graph.nodes.filter(({ type }) => types.includes(type)).map(({ pos, size }) => [...pos, ...size]);
+  const left = Math.min(...boxes.map(([x]) => x));
+  const top = Math.min(...boxes.map(([, y]) => y)) - 40;
+  const right = Math.max(...boxes.map(([x, , width]) => x + width));
+  const bottom = Math.max(...boxes.map(([, y, , height]) => y + height));
+  const { ds, canvas } = app.canvas;
+  ds.scale = Math.min(1, (innerWidth - 200) / (right - left), (innerHeight - 220) / (bottom - top));
+  ds.offset[0] = 120 / ds.scale - left;
+  ds.offset[1] = 180 / ds.scale - top;
+  app.canvas.setDirty(true, true);
+}"""
+
 
 class Artist:
     """One browser page; `complaints` are errors that our scripts caused on it."""
@@ -49,8 +63,11 @@ class Artist:
     def load(self, workflow: Mapping[str, Any]) -> None:
         """Open a workflow, as if its file had been dropped onto the page."""
         self.page.evaluate("async (workflow) => { await app.loadGraphData(workflow); }", dict(workflow))
-        self.page.evaluate("async () => { await app.extensionManager.command.execute('Comfy.Canvas.FitView'); }")
-        self.page.wait_for_timeout(600)  # the page moves there step by step
+        self.look_at(*(node["type"] for node in self.nodes()))
+
+    def look_at(self, *types: str) -> None:
+        """Bring the nodes of some types onto the screen, at once and not as the page's own command does, slowly."""
+        self.page.evaluate(LOOK, list(types))
 
     def nodes(self) -> list[dict[str, Any]]:
         """All nodes, see READ."""
@@ -97,6 +114,11 @@ class Artist:
         field = self.page.get_by_role("dialog").get_by_role("textbox")
         field.fill(text)
         field.press("Enter")
+        expect(self.page.get_by_role("dialog")).to_be_hidden()
+
+    def decline(self) -> None:
+        """Leave the dialog without an answer."""
+        self.page.get_by_role("dialog").get_by_role("textbox").press("Escape")
         expect(self.page.get_by_role("dialog")).to_be_hidden()
 
     def press(self, keys: str) -> None:

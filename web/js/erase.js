@@ -1,6 +1,6 @@
 /** "Erase a concept": RECE Concepts and RECE Iterate behind a node that gives a model and its text encoder. */
 
-import { addNode, boxOf, changeGraph, createNodes, findInput, findOutput, listReaders, tell } from "./graph.js";
+import { addNode, boxOf, changeGraph, createNodes, findInput, findOutput, listReaders, moveNodes, tell } from "./graph.js";
 import { placeBehind } from "./layout.js";
 import { setWidget } from "./widgets.js";
 import { say } from "./words.js";
@@ -47,7 +47,7 @@ function eraseBehind(app, source, targets) {
   const [concepts, iterate] = createNodes(["ReceConcepts", "ReceIterate"]);
   const model = findOutput(source, "MODEL");
   changeGraph(app, () => {
-    makeRoom(graph, source, [concepts, iterate]);
+    makeRoom(app, graph, source, [concepts, iterate]);
     setWidget(concepts, "targets", targets);
     const readers = listReaders(source, model);
     source.connect(model, iterate, findInput(iterate, "model"));
@@ -61,17 +61,19 @@ function eraseBehind(app, source, targets) {
 
 /**
  * Add nodes in a row behind a source, and move what is in their way.
+ * @param {Page.App} app
  * @param {Page.Graph} graph
  * @param {Page.Node} source
  * @param {Page.Node[]} added
  */
-function makeRoom(graph, source, added) {
+function makeRoom(app, graph, source, added) {
   const others = graph.nodes.filter((node) => node !== source);
   const sizes = added.map((node) => /** @type {[number, number]} */ ([...node.size]));
   const { places, shift, moved } = placeBehind(boxOf(source), sizes, others.map(boxOf));
   const edge = source.pos[0] + source.size[0];
   if (shift > 0) {
-    for (const index of moved) others[index].pos = [others[index].pos[0] + shift, others[index].pos[1]];
+    const inTheWay = others.filter((_, index) => moved.has(index));
+    moveNodes(app, inTheWay, shift);
     for (const group of graph.groups) {
       if (group.pos[0] >= edge) group.pos = [group.pos[0] + shift, group.pos[1]];
       else if (group.pos[0] + group.size[0] > edge) group.size = [group.size[0] + shift, group.size[1]];

@@ -40,6 +40,20 @@ export function addNode(graph, node, place) {
 }
 
 /**
+ * Move nodes in both renderers: from some version on a node's place is all there is to set; before, the canvas moved
+ * what Nodes 2.0 draws.
+ * @param {Page.App} app
+ * @param {Page.Node[]} nodes
+ * @param {number} right
+ */
+export function moveNodes(app, nodes, right) {
+  const moves = nodes.map((node) => ({ node, newPos: { x: node.pos[0] + right, y: node.pos[1] } }));
+  const canvas = /** @type {any} */ (app.canvas);
+  if (!canvas.applyNodePositions) canvas.repositionNodesVueMode?.(moves);
+  for (const { node, newPos } of moves) node.pos = [newPos.x, newPos.y];
+}
+
+/**
  * @param {Page.Node} node
  * @returns {import("./layout.js").Box}
  */

@@ -11,26 +11,28 @@ import { followKind, followSchedule } from "./paper.js";
 import { SHOWING, addResultPanel, showFailure } from "./result_panel.js";
 import { say, translate } from "./words.js";
 
+const ERASE = "RECE.EraseConcept";
+const COMPARE = "RECE.CompareBeforeAfter";
 const server = connectServer(api);
 
 app.registerExtension({
   name: "rece.page",
   commands: [
     {
-      id: "RECE.EraseConcept",
+      id: ERASE,
       label: "Erase a concept",
       icon: "pi pi-eraser",
       function: () => askAndErase(app),
     },
     {
-      id: "RECE.CompareBeforeAfter",
+      id: COMPARE,
       label: "Compare before and after",
       icon: "pi pi-images",
       function: () => compareBeforeAfter(app),
     },
   ],
-  keybindings: [{ combo: { key: "x", ctrl: true, shift: true }, commandId: "RECE.EraseConcept" }],
-  menuCommands: [{ path: ["Edit"], commands: ["RECE.EraseConcept", "RECE.CompareBeforeAfter"] }],
+  keybindings: [{ combo: { key: "x", ctrl: true, shift: true }, commandId: ERASE }],
+  menuCommands: [{ path: ["Edit"], commands: [ERASE, COMPARE] }],
 
   async setup() {
     loadStyles();
@@ -44,6 +46,13 @@ app.registerExtension({
       ...(canErase(node) ? [{ content: say("eraseEntry"), callback: () => void askAndErase(app, node) }] : []),
       ...(canCompare(node) ? [{ content: say("compareEntry"), callback: () => compareBeforeAfter(app, node) }] : []),
     ];
+  },
+
+  // Buttons above a selected node: in the first pages with Nodes 2.0 its menu has no entries of packs.
+  getSelectionToolboxCommands(item) {
+    const node = /** @type {Page.Node} */ (item);
+    if (!node.outputs) return []; // a group, or a reroute
+    return [...(canErase(node) ? [ERASE] : []), ...(canCompare(node) ? [COMPARE] : [])];
   },
 
   nodeCreated(node) {

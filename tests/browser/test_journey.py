@@ -1,0 +1,87 @@
+"""From a right click to a result, as somebody does it who has never read a paper."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+from playwright.sync_api import expect
+
+OWN, NEWEST = "own", "newest"
+CLASSIC, VUE = "classic", "nodes 2.0"
+LOOKS = [(OWN, CLASSIC), (OWN, VUE), (NEWEST, CLASSIC), (NEWEST, VUE)]
+RESULT = "Result of the erasure"
+# The quick way through RECE Iterate: as the paper has it, with no captions to read first.
+QUICK = """() => {
+  const node = app.graph.nodes.find(({ type }) => type === "ReceIterate");
+  const widget = node.widgets.find(({ name }) => name === "schedule");
+  widget.value = "paper";
+  widget.callback?.("paper");
+}"""
+
+
+@pytest.mark.parametrize(("page", "nodes"), LOOKS)
+def test_from_the_menu_to_a_result_that_stays(open_page, page, nodes):
+    artist = open_page(page, nodes)
+    before = artist.saved()
+    ask(artist, page, nodes)
+    artist.decline()
+    assert artist.saved()["nodes"] == before["nodes"] and artist.saved()["links"] == before["links"]
+
+    ask(artist, page, nodes)
+    artist.answer("circle => square")
+    assert artist.node("ReceConcepts")["values"]["targets"] == "circle => square"
+    check_inserted(artist)
+
+    artist.page.evaluate(QUICK)
+    artist.run()
+    result = artist.panel(RESULT)
+    expect(result).to_contain_text("'circle' now acts like 'square'; others moved by")
+    expect(result.get_by_role("img")).to_be_visible()
+    result.get_by_role("button", name="Copy as text").press("Enter")
+    expect(result.get_by_role("button", name="Copied")).to_be_visible()
+    assert "first edit" in artist.page.evaluate("() => navigator.clipboard.readText()")
+
+    artist.page.reload()
+    expect(result).to_contain_text("'circle' now acts like 'square'")
+
+
+@pytest.mark.parametrize(("page", "nodes"), [(OWN, CLASSIC), (NEWEST, VUE)])
+def test_keys_alone_and_one_step_back(open_page, page, nodes):
+    artist = open_page(page, nodes)
+    before = artist.saved()
+    artist.press("Control+Shift+X")
+    artist.answer("circle")
+    check_inserted(artist)
+    artist.press("Control+Z")
+    artist.page.wait_for_function("() => app.graph.nodes.length === 6")
+    after = artist.saved()
+    assert after["links"] == before["links"]
+    assert [(node["id"], node["pos"]) for node in after["nodes"]] == [
+        (node["id"], node["pos"]) for node in before["nodes"]
+    ]
+
+
+def ask(artist, page, nodes):
+    """Choose to erase a concept, from the node's menu, or from its buttons where the menu has no entries of packs."""
+    if (page, nodes) == (OWN, VUE):
+        artist.select("ReceDemoModel")
+        artist.page.locator(".selection-toolbox .pi-eraser").click()
+    else:
+        artist.right_click("ReceDemoModel", "Erase a concept")
+
+
+def check_inserted(artist):
+    concepts, iterate, sampler = (artist.node(type) for type in ("ReceConcepts", "ReceIterate", "KSampler"))
+    assert iterate["inputs"]["model"][0] == iterate["inputs"]["clip"][0] == "ReceDemoModel"
+    assert str(iterate["inputs"]["concepts"][2]) == str(concepts["id"])
+    assert sampler["inputs"]["model"][0] == "ReceIterate"
+    assert artist.node("CLIPTextEncode")["inputs"]["clip"][0] == "ReceDemoModel"
+    for one, other in combinations([node["box"] for node in artist.nodes()], 2):
+        assert not overlap(one, other), artist.nodes()
+
+
+def overlap(one, other):
+    return all(
+        one[axis] < other[axis] + other[axis + 2] and other[axis] < one[axis] + one[axis + 2] for axis in (0, 1)
+    )
