@@ -156,9 +156,10 @@ def text_weights_input() -> io.Input:
         default="",
         optional=True,
         placeholder="txt_in.weight\nvector_in.in_layer.weight @ pooled",
+        # No at sign in it: the page would take it for a link to another of its texts.
         tooltip="Left empty: the weights that read the text are found by the model's family. For a model of no known "
-        "family: their names, one a line, '*' for any characters, and ' @ pooled' after those that read the pooled "
-        "embedding.",
+        "family: their names, one a line, '*' for any characters, and those that read the pooled embedding marked as "
+        "in the example.",
     )
 
 
