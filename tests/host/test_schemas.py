@@ -40,7 +40,8 @@ INPUTS = {
         *("seed", "latent", "images", "vae"),
     ],
     "ReceReport": ["erasure", "model", "clip", "probes"],
-    "ReceSaveErasure": ["erasure", "filename_prefix"],
+    "ReceSaveCheckpoint": ["model", "clip", "vae", "erasure", "filename_prefix"],
+    "ReceSaveErasure": ["erasure", "filename_prefix", "format", "rank", "model"],
     "ReceTally": ["case", "images", "counts"],
 }
 OUTPUTS = {
@@ -57,6 +58,7 @@ OUTPUTS = {
     "ReceRedTeam": ["CONDITIONING", "STRING", "FLOAT", "FLOAT"],
     "ReceRedTeamOptimise": ["CONDITIONING", "STRING", "STRING", "FLOAT"],
     "ReceReport": ["IMAGE", "STRING"],
+    "ReceSaveCheckpoint": ["STRING"],
     "ReceSaveErasure": ["STRING"],
     "ReceTally": ["STRING"],
 }
