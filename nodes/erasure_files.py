@@ -10,6 +10,7 @@ from comfy_api.latest import io
 from ..rece_core.erasure_file import load_erasure
 from ..rece_core.report import describe_erasure, summarize_erasure
 from .host import show_on_node
+from .results import describe_erased
 from .types import CATEGORY, ErasureType
 
 ERASURES = "rece_erasures"  # the folder's name, in the host's models and output folders and among its model types
@@ -42,7 +43,8 @@ class ReceLoadErasure(io.ComfyNode):
     def execute(cls, file) -> io.NodeOutput:
         erasure = load_erasure(Path(folder_paths.get_full_path_or_raise(ERASURES, file)))
         report = describe_erasure(erasure)
-        return io.NodeOutput(erasure, report, ui=show_on_node(summarize_erasure(erasure)))
+        shown = show_on_node(summarize_erasure(erasure), describe_erased(erasure, report))
+        return io.NodeOutput(erasure, report, ui=shown)
 
     @classmethod
     def fingerprint_inputs(cls, file) -> float:

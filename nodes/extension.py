@@ -21,13 +21,14 @@ from .prompt_list import RecePromptList
 from .red_team import ReceRedTeam
 from .red_team_optimise import ReceRedTeamOptimise
 from .report import ReceReport
+from .routes import add_routes
 from .save_checkpoint import ReceSaveCheckpoint
 from .save_erasure import ReceSaveErasure
 from .tally import ReceTally
 
 
 class ReceExtension(ComfyExtension):
-    """Registers the pack's folder for erasures and the family of the small model that ships, then its nodes."""
+    """Registers the pack's folder for erasures, the small model's family and what the page asks for, then its nodes."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         # Not in on_load, which ComfyUI 0.3.75 never calls.
@@ -35,6 +36,7 @@ class ReceExtension(ComfyExtension):
             folder_paths.add_model_folder_path(ERASURES, str(Path(base) / ERASURES))
         folder_paths.folder_names_and_paths[ERASURES][1].add(".safetensors")
         register()
+        add_routes()
         return [
             ReceConcepts,
             ReceEditModel,

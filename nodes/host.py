@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -39,13 +39,14 @@ class Progress:
         _send_to_node(step)
 
 
-def show_on_node(text: str) -> ui.PreviewText:
+def show_on_node(text: str, result: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Show `text` on the face of the node that runs, now, and return it for the node's output too.
 
-    The page keeps the last text it was sent; what a node returns it shows for its own preview node only.
+    The page keeps the last text it was sent; what a node returns it shows for its own preview node only. `result` is
+    the same as data, for the page's panel (see `results`), which replaces the text where its script is loaded.
     """
     _send_to_node(text)
-    return ui.PreviewText(text)
+    return {**ui.PreviewText(text).as_dict(), **({"rece": [result]} if result else {})}
 
 
 def _send_to_node(text: str) -> None:

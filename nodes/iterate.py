@@ -10,6 +10,7 @@ from ..rece_core.report import describe_erasure, summarize_erasure
 from ..rece_core.settings import ITERATIONS, EraseSettings
 from .erase_model import describe_rounding, erase_model, make_edit_settings, pick_seal
 from .host import measure_share, show_on_node
+from .results import describe_erased
 from .types import (
     CATEGORY,
     derivation_ridge_input,
@@ -124,4 +125,5 @@ class ReceIterate(io.ComfyNode):
         erased, erasure = erase_model(model, clip, concepts, settings, widgets, chosen or PROBES, goals)
         changed = f"{measure_share(model, erasure):.1%} of the model's parameters changed."
         report = "\n".join([describe_erasure(erasure), changed, f"{describe_rounding(model, erased, erasure)}."])
-        return io.NodeOutput(erased, erasure, report, ui=show_on_node(summarize_erasure(erasure)))
+        shown = show_on_node(summarize_erasure(erasure), describe_erased(erasure, report))
+        return io.NodeOutput(erased, erasure, report, ui=shown)

@@ -12,6 +12,7 @@ from ..rece_core.text_model import TOKENS
 from .attack_model import Inquiry, attacked_inputs, describe_attack
 from .host import show_on_node
 from .host_texts import Prompt, encode_prompt, encode_text
+from .results import describe_attacked
 from .types import CATEGORY, derivation_ridge_input, list_lines, ridge_scale_input, text_weights_input
 
 DERIVED, ADDED, RING_A_BELL, PARAPHRASES = "derived", "added", "ring-a-bell", "paraphrases"
@@ -200,5 +201,5 @@ def _report(inquiry: Inquiry, attack: str, attacks: Sequence[Prompt]) -> io.Node
         texts,
         [measures.recoverable for measures in measured],
         [measures.norm_ratio for measures in measured],
-        ui=show_on_node("\n".join(texts)),
+        ui=show_on_node("\n".join(texts), describe_attacked(inquiry.target.text, measured, "\n".join(texts))),
     )

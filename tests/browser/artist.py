@@ -1,0 +1,117 @@
+"""Somebody at the page: what they click, type and read, in a real browser on a real ComfyUI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+VUE = "Comfy.VueNodes.Enabled"  # the setting that users know as Nodes 2.0
+PACK = "/extensions/ComfyUI-RECE/"
+READY = "() => window.app?.extensionManager?.command?.commands?.some(({ id }) => id === 'RECE.EraseConcept')"
+
+# What a node is, as far as tests ask: its texts, its place with the title bar, and where its inputs come from.
+READ = """() => {
+  const graph = app.canvas.graph;
+  return graph.nodes.map((node) => ({
+    id: node.id, type: node.type, title: node.title,
+    box: [node.pos[0], node.pos[1] - 30, node.size[0], node.size[1] + 30],
+    values: Object.fromEntries((node.widgets ?? []).map((widget) => [widget.name, widget.value])),
+    inputs: Object.fromEntries((node.inputs ?? []).filter(({ link }) => link != null).map((input) => {
+      const link = graph.getLink(input.link);
+      return [input.name, [graph.getNodeById(link.origin_id).type, link.origin_slot, link.origin_id]];
+    })),
+    result: node.properties.rece_result ?? null,
+  }));
+}"""
+
+
+class Artist:
+    """One browser page; `complaints` are errors that our scripts caused on it."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.complaints: list[str] = []
+        page.on("pageerror", lambda error: self._note(f"{error}\n{error.stack}"))
+        page.on("console", lambda message: self._note(f"{message.text} {message.location}", message.type))
+
+    def open(self, workflow: Mapping[str, Any] | None = None) -> Artist:
+        """Load the page, and then a workflow into it."""
+        self.page.goto(self.url)
+        self.page.wait_for_function(READY)
+        if workflow is not None:
+            self.load(workflow)
+        return self
+
+    def load(self, workflow: Mapping[str, Any]) -> None:
+        """Open a workflow, as if its file had been dropped onto the page."""
+        self.page.evaluate("async (workflow) => { await app.loadGraphData(workflow); }", dict(workflow))
+        self.page.evaluate("async () => { await app.extensionManager.command.execute('Comfy.Canvas.FitView'); }")
+        self.page.wait_for_timeout(600)  # the page moves there step by step
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """All nodes, see READ."""
+        found: list[dict[str, Any]] = self.page.evaluate(READ)
+        return found
+
+    def node(self, type: str) -> dict[str, Any]:
+        """The only node of a type."""
+        (found,) = [node for node in self.nodes() if node["type"] == type]
+        return found
+
+    def saved(self) -> Any:
+        """The workflow as the page would save it, without what mere looking changes."""
+        text = self.page.evaluate("() => JSON.stringify(app.graph.serialize())")
+        workflow = json.loads(text)
+        workflow.get("extra", {}).pop("ds", None)
+        return workflow
+
+    def right_click(self, type: str, entry: str) -> None:
+        """Open the menu of a node and choose an entry of it."""
+        x, y = self.place_of(type)
+        self.page.mouse.click(x, y, button="right")
+        self.page.get_by_text(entry, exact=True).first.click()
+
+    def select(self, type: str) -> None:
+        """Click a node's title."""
+        self.page.mouse.click(*self.place_of(type))
+
+    def place_of(self, type: str) -> tuple[float, float]:
+        """Where the title of the only node of a type is on the screen."""
+        x, y = self.page.evaluate(
+            """(type) => {
+              const node = app.canvas.graph.nodes.find((each) => each.type === type);
+              const { scale, offset } = app.canvas.ds;
+              const { left, top } = app.canvas.canvas.getBoundingClientRect();
+              return [left + (node.pos[0] + 60 + offset[0]) * scale, top + (node.pos[1] - 15 + offset[1]) * scale];
+            }""",
+            type,
+        )
+        return x, y
+
+    def answer(self, text: str) -> None:
+        """Fill in the dialog that asks what shall be forgotten, by keyboard."""
+        field = self.page.get_by_role("dialog").get_by_role("textbox")
+        field.fill(text)
+        field.press("Enter")
+        expect(self.page.get_by_role("dialog")).to_be_hidden()
+
+    def press(self, keys: str) -> None:
+        """Press keys with the canvas in focus."""
+        self.page.evaluate("() => { document.activeElement?.blur(); app.canvas.canvas.focus(); }")
+        self.page.keyboard.press(keys)
+
+    def run(self) -> None:
+        """Queue the workflow, with the page's own keys."""
+        self.press("Control+Enter")
+
+    def panel(self, label: str) -> Locator:
+        """One of our panels, by what it says it is."""
+        return self.page.get_by_role("group", name=label)
+
+    def _note(self, text: str, kind: str = "error") -> None:
+        if kind == "error" and PACK in text:
+            self.complaints.append(text)

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { drawCurve, toPath } from "../../web/js/curve.js";
+import { copyText, describeResult, listFigures, percent } from "../../web/js/result.js";
+
+/** @typedef {import("../../web/js/result.js").Result} Result */
+
+/** @type {(forgotten: number, drift?: number | null, more?: number) => Extract<Result, { kind: "erasure" }>} */
+const erased = (forgotten, drift = 0.008, more = 0) => ({
+  kind: "erasure",
+  concepts: [{ names: ["nudity", "nude"], anchors: [" "] }, ...Array(more).fill({ names: ["x"], anchors: ["y"] })],
+  epochs: [
+    { epoch: 0, forgotten: 0.5, recoverable: 1, drift: 0 },
+    { epoch: 1, forgotten, recoverable: 0.02, drift },
+  ],
+  note: "",
+  report: "a table",
+});
+
+test("an erasure in a sentence", () => {
+  assert.equal(describeResult(erased(0.97)), "'nudity' now acts like (nothing in particular); others moved by 0.8 %.");
+  assert.match(describeResult(erased(0.97, 0.2, 2)), /^'nudity and 2 more' now acts like .*; others moved by 20 %\.$/);
+  assert.match(describeResult(erased(0.4)), /by 40 % only/);
+  assert.match(describeResult(erased(-0.1)), /is not forgotten/);
+  assert.match(describeResult(erased(0.97, null)), /moved by unknown/);
+});
+
+test("an attack in a sentence: the one that brings most back", () => {
+  /** @type {Result} */
+  const result = {
+    kind: "attack",
+    target: "snoopy",
+    attacks: [
+      { forgotten: 0.9, recoverable: 0.1, norm: 1 },
+      { forgotten: 0.9, recoverable: 0.62, norm: 1.5 },
+    ],
+    report: "",
+  };
+  assert.equal(describeResult(result), "This attack brings back 62 % of 'snoopy', at 1.50 × the usual norm.");
+  assert.deepEqual(
+    listFigures(result).map(({ value }) => value),
+    ["90 %", "62 %", "1.50 ×"],
+  );
+  assert.match(describeResult({ ...result, attacks: [] }), /brings nothing/);
+});
+
+test("the reason why it stopped", () => {
+  assert.equal(describeResult({ kind: "failure", reason: "no target was given" }), "Stopped: no target was given");
+  assert.match(describeResult({ kind: "failure", reason: "" }), /^Cancelled/);
+  assert.deepEqual(listFigures({ kind: "failure", reason: "" }), []);
+});
+
+test("copied are the sentence and the whole report", () => {
+  assert.match(copyText(erased(1)), /^'nudity'.*\n\na table$/);
+});
+
+test("small shares keep a digit", () => {
+  assert.deepEqual([0.0084, 0.0994, 0.0996, 1, -0.0001].map(percent), ["0.8 %", "9.9 %", "10 %", "100 %", "0.0 %"]);
+});
+
+test("a curve from the first edit on the left to the last epoch on the right", () => {
+  const [forgotten, recoverable, drift] = drawCurve(erased(2, null).epochs, 100, 50);
+  assert.deepEqual(forgotten.points, [
+    [0, 25],
+    [100, 0],
+  ]);
+  assert.deepEqual(recoverable.points, [
+    [0, 0],
+    [100, 49],
+  ]);
+  assert.deepEqual(drift.points, [[0, 50]]);
+  assert.equal(toPath(recoverable.points), "M0 0 L100 49");
+});

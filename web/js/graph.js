@@ -1,0 +1,108 @@
+/** The one bridge to the graph: read its nodes and links, add nodes, and change it in one step that undo takes back. */
+
+import { say } from "./words.js";
+
+/**
+ * Do something to the graph that a single undo takes back.
+ * @param {Page.App} app
+ * @param {() => void} change
+ */
+export function changeGraph(app, change) {
+  app.canvas.emitBeforeChange();
+  try {
+    change();
+  } finally {
+    app.canvas.emitAfterChange();
+    app.canvas.setDirty(true, true);
+  }
+}
+
+/**
+ * @param {string[]} types
+ * @returns {Page.Node[]} one of each, not yet in the graph; throws, with nothing made, where the host lacks one
+ */
+export function createNodes(types) {
+  return types.map((type) => {
+    const node = window.LiteGraph.createNode(type);
+    if (!node) throw new Error(say("missingNodes", { type }));
+    return node;
+  });
+}
+
+/**
+ * @param {Page.Graph} graph
+ * @param {Page.Node} node
+ * @param {[x: number, y: number]} place
+ */
+export function addNode(graph, node, place) {
+  node.pos = place;
+  graph.add(node);
+}
+
+/**
+ * @param {Page.Node} node
+ * @returns {import("./layout.js").Box}
+ */
+export function boxOf(node) {
+  const folded = node.flags.collapsed;
+  return [node.pos[0], node.pos[1], folded ? 200 : node.size[0], folded ? 0 : node.size[1]];
+}
+
+/**
+ * The number of a node's first output of a type, -1 for none.
+ * @param {Page.Node} node
+ * @param {string} type
+ */
+export function findOutput(node, type) {
+  return node.outputs?.findIndex((output) => output.type === type) ?? -1;
+}
+
+/**
+ * @param {Page.Node} node
+ * @param {string} name
+ */
+export function findInput(node, name) {
+  return node.inputs.findIndex((input) => input.name === name);
+}
+
+/**
+ * What reads a node's output: nodes by id, with the number of their input. An output of a subgraph has the id of the
+ * subgraph's own end.
+ * @param {Page.Node} node
+ * @param {number} slot
+ * @returns {{ id: number | string, slot: number }[]}
+ */
+export function listReaders(node, slot) {
+  const links = node.outputs[slot]?.links ?? [];
+  return links.flatMap((id) => {
+    const link = node.graph?.getLink(id);
+    return link ? [{ id: link.target_id, slot: link.target_slot }] : [];
+  });
+}
+
+/**
+ * All nodes of a graph as far as their links go, see branch.js.
+ * @param {Page.Graph} graph
+ * @returns {import("./branch.js").Entry[]}
+ */
+export function describeLinks(graph) {
+  return graph.nodes.map((node) => ({
+    id: node.id,
+    type: String(node.type),
+    inputs: (node.inputs ?? []).map((input) => {
+      const link = input.link == null ? null : graph.getLink(input.link);
+      const from = link ? { id: link.origin_id, slot: link.origin_slot } : null;
+      return { name: input.name, type: String(input.type), from };
+    }),
+    outputs: (node.outputs ?? []).map((output, slot) => ({ type: String(output.type), to: listReaders(node, slot) })),
+  }));
+}
+
+/**
+ * Tell the user something that needs no answer.
+ * @param {Page.App} app
+ * @param {string} text
+ */
+export function tell(app, text) {
+  app.extensionManager.toast.add({ severity: "warn", summary: "RECE", detail: text, life: 8000 });
+}

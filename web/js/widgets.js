@@ -1,0 +1,95 @@
+/** The one bridge to the widgets of nodes: read and set their values, hear of changes, add a panel below them. */
+
+const MOST = 300; // pixels a panel may claim; beyond, it scrolls
+const MARGIN = 20; // what the page leaves free above and below it
+
+/**
+ * @param {Page.Node} node
+ * @param {string} name
+ * @returns {Page.Widget | undefined}
+ */
+export function findWidget(node, name) {
+  return node.widgets?.find((widget) => widget.name === name);
+}
+
+/**
+ * @param {Page.Node} node
+ * @param {string} name
+ * @returns {string} its value as text; empty where there is no such widget
+ */
+export function readText(node, name) {
+  return String(findWidget(node, name)?.value ?? "");
+}
+
+/**
+ * Set a widget as if the user had: the page learns of it in both of its renderers.
+ * @param {Page.Node} node
+ * @param {string} name
+ * @param {string | number} value
+ */
+export function setWidget(node, name, value) {
+  const widget = findWidget(node, name);
+  if (!widget) return;
+  widget.value = value;
+  widget.callback?.(value);
+}
+
+/**
+ * Call back after each change of the widgets named, by whomever.
+ * @param {Page.Node} node
+ * @param {string[]} names
+ * @param {(name: string) => void} heard
+ */
+export function watchWidgets(node, names, heard) {
+  for (const name of names) {
+    const widget = findWidget(node, name);
+    if (!widget) continue;
+    const before = widget.callback;
+    widget.callback = function (...given) {
+      before?.apply(this, given);
+      heard(name);
+    };
+  }
+}
+
+/**
+ * Call back whenever a node was filled from a saved workflow, which undo does too.
+ * @param {Page.Node} node
+ * @param {() => void} filled
+ */
+export function watchLoading(node, filled) {
+  const before = node.onConfigure;
+  node.onConfigure = function (...given) {
+    before?.apply(this, given);
+    filled();
+  };
+}
+
+/**
+ * Add a panel below a node's widgets; it is no value, and no part of what is saved or run. It takes the height that its
+ * content needs, and the node grows with it.
+ * @param {Page.Node} node
+ * @param {HTMLElement} panel whose only child holds the content
+ */
+export function addPanel(node, panel) {
+  let height = 0;
+  const options = { serialize: false, hideOnZoom: false, getMinHeight: () => height };
+  const widget = /** @type {Page.PageNode} */ (node).addDOMWidget(panel.className, "rece", panel, options);
+  widget.serialize = false;
+  const content = /** @type {HTMLElement} */ (panel.firstElementChild);
+  const observer = new ResizeObserver(() => {
+    if (content.offsetHeight === 0) return; // not on the screen now
+    const needed = Math.min(MOST, content.offsetHeight) + MARGIN;
+    if (needed === height) return;
+    const spare = Math.max(0, node.size[1] - node.computeSize()[1]);
+    height = needed;
+    node.setSize([node.size[0], node.computeSize()[1] + spare]);
+    node.graph?.setDirtyCanvas(true, true);
+  });
+  observer.observe(content);
+  const removed = node.onRemoved;
+  node.onRemoved = function () {
+    observer.disconnect();
+    removed?.apply(this);
+  };
+}

@@ -1,0 +1,78 @@
+/** All that the scripts say, in English; `locales/<language>/main.json` has other languages under `rece`. */
+
+const ENGLISH = {
+  eraseEntry: "Erase a concept",
+  compareEntry: "Compare before and after",
+  askTitle: "What shall the model forget?",
+  askMessage: "such as: van gogh => art",
+  noSource: "Select the node that loads your model: one that outputs MODEL and CLIP.",
+  noBranch:
+    "Nothing is drawn with an erased model here. Connect RECE Iterate to a sampler and decode its picture first.",
+  missingNodes: "This ComfyUI has no node {type}. Reload the page, or see the server's log.",
+  seedTitle: "Seed for both",
+  before: "Before: {title}",
+
+  noTarget: "Nothing to forget yet. Write a target a line, such as: van gogh => art",
+  noName: "No target before the arrow.",
+  anchorIsTarget: "'{text}' is its own anchor, so nothing would be erased.",
+  twice: "'{text}' is listed twice.",
+  preservedToo: "'{text}' is also in the list to preserve.",
+  tooLong: "'{text}' takes {count} tokens with its phrasing; at most {limit} are read.",
+  line: "Line {line}: {problem}",
+  space: "(nothing in particular)",
+  tokenOne: "1 token",
+  tokenMany: "{count} tokens",
+  conceptsLabel: "What will be erased",
+  paperSays: "The paper's choice for '{kind}': {epochs}, derivation ridge {ridge}, anchor {anchor}.",
+  ownTargets: "No target is written, so the paper's own are used.",
+  epochOne: "1 epoch",
+  epochMany: "{count} epochs",
+  suggest: "Preserve too:",
+  suggestOne: "Add '{text}' to the list to preserve",
+
+  resultLabel: "Result of the erasure",
+  attackLabel: "Result of the attack",
+  forgotten: "forgotten",
+  recoverable: "recoverable",
+  drift: "drift",
+  norm: "norm",
+  firstEdit: "first edit",
+  lastEpoch: "epoch {epoch}",
+  actsLike: "'{target}' now acts like {anchor}; others moved by {drift}.",
+  actsPartly: "'{target}' acts like {anchor} by {forgotten} only; others moved by {drift}.",
+  notErased: "'{target}' is not forgotten: it acts as before.",
+  andMore: "{target} and {count} more",
+  quoted: "'{text}'",
+  broughtBack: "This attack brings back {recoverable} of '{target}', at {norm} the usual norm.",
+  nothingBack: "This attack brings nothing of '{target}' back.",
+  curveLabel: "Forgotten, recoverable and drift after the first edit and each epoch",
+  unknown: "unknown",
+  copy: "Copy as text",
+  copied: "Copied",
+  failed: "Stopped: {reason}",
+  cancelled: "Cancelled. Nothing was changed.",
+};
+
+/** @typedef {keyof typeof ENGLISH} Word */
+
+/** @type {Partial<Record<string, string>>} */
+let translated = {};
+
+/**
+ * Say everything in another language from now on; what it lacks stays English.
+ * @param {Partial<Record<string, string>>} words
+ */
+export function translate(words) {
+  translated = words;
+}
+
+/**
+ * @param {Word} word
+ * @param {Record<string, string | number>} [values] what stands for {names}
+ */
+export function say(word, values = {}) {
+  return (translated[word] ?? ENGLISH[word]).replace(/\{(\w+)\}/g, (all, name) => String(values[name] ?? all));
+}
+
+/** The English words, for those who translate them. */
+export const WORDS = Object.freeze(ENGLISH);
