@@ -8,7 +8,9 @@ import folder_paths
 from comfy_api.latest import io
 
 from ..rece_core.erasure_file import load_erasure
+from ..rece_core.provenance import describe_origin
 from ..rece_core.report import describe_erasure, summarize_erasure
+from ..rece_core.tensor_file import open_tensor_file
 from .host import show_on_node
 from .results import describe_erased
 from .types import CATEGORY, ErasureType
@@ -25,7 +27,8 @@ class ReceLoadErasure(io.ComfyNode):
             node_id="ReceLoadErasure",
             display_name="RECE Load Erasure",
             category=CATEGORY,
-            description="Loads an erasure and shows what it erases. Apply it with RECE Apply Erasure.",
+            description="Loads an erasure and shows what it erases and where it comes from. Apply it with RECE Apply "
+            "Erasure.",
             inputs=[
                 io.Combo.Input(
                     "file",
@@ -35,15 +38,19 @@ class ReceLoadErasure(io.ComfyNode):
             ],
             outputs=[
                 ErasureType.Output(display_name="erasure", tooltip="For RECE Apply Erasure."),
-                io.String.Output(display_name="report", tooltip="What it erases, and its measures when it was made."),
+                io.String.Output(
+                    display_name="report",
+                    tooltip="What it erases, its measures when it was made, and where it comes from.",
+                ),
             ],
         )
 
     @classmethod
     def execute(cls, file) -> io.NodeOutput:
-        erasure = load_erasure(Path(folder_paths.get_full_path_or_raise(ERASURES, file)))
-        report = describe_erasure(erasure)
-        shown = show_on_node(summarize_erasure(erasure), describe_erased(erasure, report))
+        path = Path(folder_paths.get_full_path_or_raise(ERASURES, file))
+        erasure, origin = load_erasure(path), describe_origin(open_tensor_file(path).metadata)
+        report = f"{describe_erasure(erasure)}\n\n{origin}"
+        shown = show_on_node(f"{summarize_erasure(erasure)}\n{origin}", describe_erased(erasure, report))
         return io.NodeOutput(erasure, report, ui=shown)
 
     @classmethod
