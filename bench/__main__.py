@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from .cases import CASES
+from .families import FAMILIES, run_family
 from .measure import PROCEDURES, Run, measure_deviation, run_once
 from .report import format_report
 
@@ -30,6 +31,7 @@ def main() -> None:
         report["cases"][name] = _measure_case(name, runs)
     if not options.quick:
         report["deviations"] = _measure_deviations()
+        report["families"] = _measure_families()
     print(format_report(report))
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
@@ -77,6 +79,16 @@ def _measure_deviations() -> dict[str, float]:
     print("accuracy …", flush=True)
     with _fresh_process() as pool:
         return {label: pool.submit(measure_deviation, "sd14", *each).result() for label, each in wanted.items()}
+
+
+def _measure_families() -> dict[str, dict[str, Any]]:
+    results = {}
+    for name in FAMILIES:
+        if name != "warm-up":
+            print(f"{name}: every stream …", flush=True)
+            with _fresh_process() as pool:
+                results[name] = _summarise([pool.submit(run_family, name).result()])
+    return results
 
 
 def _fresh_process() -> ProcessPoolExecutor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .cases import CASES, SETTINGS
+from .families import format_families
 from .measure import PROCEDURES
 
 
@@ -19,6 +20,8 @@ def format_report(report: dict[str, Any]) -> str:
     parts += [_format_case(name, results) for name, results in report["cases"].items()]
     if "deviations" in report:
         parts.append(_format_deviations(report["deviations"]))
+    if "families" in report:
+        parts.append(format_families(report["families"]))
     return "\n\n".join(parts)
 
 

@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..rece_core.fingerprint import fingerprint
 from ..rece_core.fit import check_fit, describe_fit
 from ..rece_core.gram import accumulate_gram
+from .erase_model import describe_rounding
 from .host import Progress, attach_erasure, describe_model, show_on_node
 from .host_texts import fingerprint_encoder
 from .types import CATEGORY, ErasureType
@@ -61,5 +62,5 @@ class ReceApplyErasure(io.ComfyNode):
             stream: fingerprint(accumulate_gram(described.read(of_stream, progress)).total)
             for stream, of_stream in entries.items()
         }
-        report = describe_fit(erasure, described, bases)
+        report = f"{describe_fit(erasure, described, bases)}\n{describe_rounding(model, erased, erasure)}."
         return io.NodeOutput(erased, report, ui=show_on_node(report))

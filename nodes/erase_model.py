@@ -16,6 +16,7 @@ from ..rece_core.schedule import Goals
 from ..rece_core.settings import EditSettings, EraseSettings
 from .host import Progress, attach_erasure, describe_model
 from .host_texts import encode_streams
+from .host_weights import measure_rounding
 from .priors import make_priors
 from .types import AUTO
 
@@ -63,3 +64,10 @@ def erase_model(
     progress = Progress(plan.steps + attached)
     erasure = replace(erase_streams(plan, progress, make_priors), text_weights=text_weights)
     return attach_erasure(model, erasure, on_step=progress), erasure
+
+
+def describe_rounding(model: Any, erased: Any, erasure: Erasure) -> str:
+    """What the storage type of the weights adds to the edit that made `erased` of `model`; one line."""
+    streams = describe_model(model, erasure.text_weights).streams
+    names = [entry.name for stream in erasure.parts for entry in streams[stream]]
+    return measure_rounding(model, erased, names).describe()

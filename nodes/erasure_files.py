@@ -1,4 +1,4 @@
-"""RECE Save Erasure and RECE Load Erasure: erasures as small files to keep and to share."""
+"""RECE Load Erasure: erasures from the small files that RECE Save Erasure writes."""
 
 from __future__ import annotations
 
@@ -7,47 +7,15 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io
 
-from ..rece_core.erasure_file import load_erasure, save_erasure
+from ..rece_core.erasure_file import load_erasure
+from ..rece_core.provenance import describe_origin
 from ..rece_core.report import describe_erasure, summarize_erasure
+from ..rece_core.tensor_file import open_tensor_file
 from .host import show_on_node
 from .results import describe_erased
 from .types import CATEGORY, ErasureType
 
 ERASURES = "rece_erasures"  # the folder's name, in the host's models and output folders and among its model types
-
-
-class ReceSaveErasure(io.ComfyNode):
-    """Writes whole files or none, under a new number each time."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="ReceSaveErasure",
-            display_name="RECE Save Erasure",
-            category=CATEGORY,
-            description="Saves an erasure as a small .safetensors file in the output folder, where RECE Load Erasure "
-            "finds it. It holds the operator and what was erased onto what, and how.",
-            inputs=[
-                ErasureType.Input("erasure", tooltip="From RECE Iterate or RECE Edit Model."),
-                io.String.Input(
-                    "filename_prefix",
-                    default="erasure",
-                    tooltip=f"Name of the file in output/{ERASURES}; a number is added, so nothing is overwritten. "
-                    "It may name a folder below it, as in 'styles/van_gogh'.",
-                ),
-            ],
-            outputs=[io.String.Output(display_name="file", tooltip="Name of the file, as RECE Load Erasure lists it.")],
-            is_output_node=True,
-        )
-
-    @classmethod
-    def execute(cls, erasure, filename_prefix) -> io.NodeOutput:
-        root = str(Path(folder_paths.get_output_directory()) / ERASURES)
-        folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(_check_name(filename_prefix), root)
-        file = f"{name}_{counter:05}_.safetensors"
-        save_erasure(erasure, Path(folder) / file)
-        relative = str(Path(subfolder) / file)
-        return io.NodeOutput(relative, ui=show_on_node(f"Saved as {relative}"))
 
 
 class ReceLoadErasure(io.ComfyNode):
@@ -59,7 +27,8 @@ class ReceLoadErasure(io.ComfyNode):
             node_id="ReceLoadErasure",
             display_name="RECE Load Erasure",
             category=CATEGORY,
-            description="Loads an erasure and shows what it erases. Apply it with RECE Apply Erasure.",
+            description="Loads an erasure and shows what it erases and where it comes from. Apply it with RECE Apply "
+            "Erasure.",
             inputs=[
                 io.Combo.Input(
                     "file",
@@ -69,15 +38,19 @@ class ReceLoadErasure(io.ComfyNode):
             ],
             outputs=[
                 ErasureType.Output(display_name="erasure", tooltip="For RECE Apply Erasure."),
-                io.String.Output(display_name="report", tooltip="What it erases, and its measures when it was made."),
+                io.String.Output(
+                    display_name="report",
+                    tooltip="What it erases, its measures when it was made, and where it comes from.",
+                ),
             ],
         )
 
     @classmethod
     def execute(cls, file) -> io.NodeOutput:
-        erasure = load_erasure(Path(folder_paths.get_full_path_or_raise(ERASURES, file)))
-        report = describe_erasure(erasure)
-        shown = show_on_node(summarize_erasure(erasure), describe_erased(erasure, report))
+        path = Path(folder_paths.get_full_path_or_raise(ERASURES, file))
+        erasure, origin = load_erasure(path), describe_origin(open_tensor_file(path).metadata)
+        report = f"{describe_erasure(erasure)}\n\n{origin}"
+        shown = show_on_node(f"{summarize_erasure(erasure)}\n{origin}", describe_erased(erasure, report))
         return io.NodeOutput(erasure, report, ui=shown)
 
     @classmethod
@@ -91,13 +64,3 @@ def _list_files() -> list[str]:
     found = (folder_paths.recursive_search(folder)[0] for folder in folder_paths.get_folder_paths(ERASURES))
     extensions = folder_paths.folder_names_and_paths[ERASURES][1]
     return folder_paths.filter_files_extensions({file for files in found for file in files}, extensions)
-
-
-def _check_name(prefix: str) -> str:
-    parts = Path(prefix.replace("\\", "/"))
-    if not prefix.strip() or parts.is_absolute() or ".." in parts.parts or ":" in prefix:
-        raise ValueError(
-            f"the file name {prefix!r} would lie outside output/{ERASURES}. "
-            "Expected a plain name or one below that folder, such as 'styles/van_gogh'."
-        )
-    return prefix

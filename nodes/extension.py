@@ -15,13 +15,15 @@ from .count_nudity import ReceCountNudity
 from .demo_model import ReceDemoModel
 from .derive_embedding import ReceDeriveEmbedding
 from .edit_model import ReceEditModel
-from .erasure_files import ERASURES, ReceLoadErasure, ReceSaveErasure
+from .erasure_files import ERASURES, ReceLoadErasure
 from .iterate import ReceIterate
 from .prompt_list import RecePromptList
 from .red_team import ReceRedTeam
 from .red_team_optimise import ReceRedTeamOptimise
 from .report import ReceReport
 from .routes import add_routes
+from .save_checkpoint import ReceSaveCheckpoint
+from .save_erasure import ReceSaveErasure
 from .tally import ReceTally
 
 
@@ -43,6 +45,7 @@ class ReceExtension(ComfyExtension):
             ReceApplyErasure,
             ReceSaveErasure,
             ReceLoadErasure,
+            ReceSaveCheckpoint,
             ReceReport,
             ReceCompare,
             RecePromptList,

@@ -1,4 +1,4 @@
-"""The one file that touches the host's models: read weights as they stand, attach patches."""
+"""The host's models as the engine knows them, and its erasures attached as the host's own patches."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import comfy.lora
 import comfy.model_management
 import comfy.utils
-import torch
 from comfy.weight_adapter import LoRAAdapter
 from comfy_api.latest import ui
 from comfy_execution.utils import get_executing_context
 from server import PromptServer
-from torch import Tensor
 from torch.nn import functional
 
 from ..rece_core.erasure import Erasure, Part
@@ -24,6 +21,7 @@ from ..rece_core.gram import Weight
 from ..rece_core.measures import measure_share_changed
 from ..rece_core.text_entries import TextEntry, find_family
 from ..rece_core.text_model import OnStep, TextModel
+from .host_weights import list_shapes, read_weight
 
 ATTACHED_TOLERANCE = 1e-6  # of the attached low-rank form: below the rounding of the weights it is added to
 UNET = "diffusion_model."
@@ -62,11 +60,10 @@ def describe_model(model: Any, text_weights: str = "") -> TextModel:
 
     text_weights: the user's own choice of entries, see `find_family`, which raises ValueError where it finds none.
     """
-    shapes = _list_shapes(model)
+    shapes = list_shapes(model, UNET)
     family = find_family(shapes, text_weights, type(model.model).__name__)
     names = {name for front in family.fronts.values() for name in front.weights}
-    patches = model.get_key_patches(UNET) if names else {}
-    weights = {name: read_patched(model, patches[name], name) for name in names}
+    weights = {name: read_weight(model, name) for name in names}
     return TextModel(family, shapes, partial(read_weights, model), weights)
 
 
@@ -82,18 +79,10 @@ def read_weights(model: Any, entries: Sequence[TextEntry], on_step: OnStep = lam
 
     float32 on the device the host computes on; `on_step` is called before each. The model is left as it is.
     """
-    patches = model.get_key_patches(UNET)
     for entry in entries:
         on_step(f"read {entry.name.removeprefix(UNET)}")
-        matrix = read_patched(model, patches[entry.name], entry.name)
+        matrix = read_weight(model, entry.name)
         yield Weight(entry.name, entry.role, matrix[:, slice(*entry.columns or (None,))], entry.stream)
-
-
-def read_patched(model: Any, patches: Any, name: str) -> Tensor:
-    """One weight as its key patches leave it, float32 on the device the host computes on."""
-    (stored, convert), *attached = patches
-    weight = comfy.model_management.cast_to_device(stored, model.load_device, torch.float32, copy=True)
-    return comfy.lora.calculate_weight(attached, convert(weight, inplace=True), name)
 
 
 def attach_erasure(model: Any, erasure: Erasure, strength: float = 1.0, on_step: OnStep = lambda step: None) -> Any:
@@ -105,7 +94,7 @@ def attach_erasure(model: Any, erasure: Erasure, strength: float = 1.0, on_step:
     """
     described = describe_model(model, erasure.text_weights)
     check_fit(erasure, described)
-    clone, stored = model.clone(), model.get_key_patches(UNET)
+    clone = model.clone()
     for stream, part in erasure.parts.items():
         small = replace(part, operator=part.operator.compressed(ATTACHED_TOLERANCE))
         if strength == 0 or not (small.operator.rank or small.rotations or small.seals):
@@ -117,7 +106,7 @@ def attach_erasure(model: Any, erasure: Erasure, strength: float = 1.0, on_step:
         }
         # A stream at a time: where two streams meet in one weight or one bias, both patches count.
         _add(clone, patches)
-        biases = small.bias_changes(entries, described.shapes, lambda name: read_patched(model, stored[name], name))
+        biases = small.bias_changes(entries, described.shapes, partial(read_weight, model))
         _add(clone, {name: ("diff", (strength * change.float().cpu(),)) for name, change in biases.items()})
     return clone
 
@@ -137,8 +126,3 @@ def _patch(weight: Weight, columns: tuple[int, int] | None, width: int, part: Pa
         return ("diff", (functional.pad(strength * part.change_of(weight).cpu(), around),))
     up, down = factors
     return LoRAAdapter(set(), (strength * up.cpu(), functional.pad(down.cpu(), around), None, None, None, None))
-
-
-def _list_shapes(model: Any) -> dict[str, tuple[int, ...]]:
-    weights = model.model_state_dict().items()
-    return {name: tuple(weight.shape) for name, weight in weights if name.startswith(UNET)}

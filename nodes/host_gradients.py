@@ -21,8 +21,9 @@ from torch import Tensor
 from torch.func import functional_call
 
 from ..rece_core.text_model import OnStep
-from .host import UNET, Progress, read_patched
+from .host import UNET, Progress
 from .host_texts import MAX_WORDS
+from .host_weights import list_shapes, read_weight
 
 DRAWING_STEPS = 20
 DRAWING_CFG = 6.0
@@ -206,8 +207,7 @@ class _Encoder(torch.nn.Module):
 
 def _copy_weights(model: Any, prefix: str = "") -> dict[str, Tensor]:
     """The weights of `model` below `prefix` with all patches, float32 on the device the host computes on."""
-    patched = model.get_key_patches(prefix).items()
-    return {name.removeprefix(prefix): read_patched(model, patches, name) for name, patches in patched}
+    return {name.removeprefix(prefix): read_weight(model, name) for name in list_shapes(model, prefix)}
 
 
 def _attend(chosen: Any, *args: Any, **kwargs: Any) -> Tensor:

@@ -8,7 +8,7 @@ from ..rece_core.choices import SCHEDULES, choose_settings
 from ..rece_core.presets import PROBES
 from ..rece_core.report import describe_erasure, summarize_erasure
 from ..rece_core.settings import ITERATIONS, EraseSettings
-from .erase_model import erase_model, make_edit_settings, pick_seal
+from .erase_model import describe_rounding, erase_model, make_edit_settings, pick_seal
 from .host import measure_share, show_on_node
 from .results import describe_erased
 from .types import (
@@ -123,6 +123,7 @@ class ReceIterate(io.ComfyNode):
         settings, goals = choose_settings(schedule, concepts.kind, asked, thoroughness, carefulness)
         chosen = list_lines(probes)
         erased, erasure = erase_model(model, clip, concepts, settings, widgets, chosen or PROBES, goals)
-        report = f"{describe_erasure(erasure)}\n{measure_share(model, erasure):.1%} of the model's parameters changed."
+        changed = f"{measure_share(model, erasure):.1%} of the model's parameters changed."
+        report = "\n".join([describe_erasure(erasure), changed, f"{describe_rounding(model, erased, erasure)}."])
         shown = show_on_node(summarize_erasure(erasure), describe_erased(erasure, report))
         return io.NodeOutput(erased, erasure, report, ui=shown)

@@ -13,8 +13,9 @@ from .erasure import Erasure
 from .fingerprint import fingerprint, same_fingerprint
 from .fit import check_fit
 from .gram import accumulate_gram
-from .lora_keys import KOHYA, name_layers
+from .lora_keys import ARCHITECTURES, KOHYA, name_layers
 from .low_rank import STORED, StoredChange, check_rank, store_change
+from .provenance import describe_provenance
 from .text_entries import PREFIXES
 from .text_model import OnStep, TextModel
 
@@ -90,6 +91,16 @@ def make_lora(
     else:
         tensors |= {f"{key}.{BIAS}": change for key, change in named.items()}
     return LoraFile(tensors, changes, tuple(biases))
+
+
+def describe_header(lora: LoraFile, erasure: Erasure) -> dict[str, str]:
+    """The header of the file: where it comes from, how exact it is, and what other programs look for in headers."""
+    return {
+        "format": "pt",
+        **describe_provenance(erasure),
+        "stored_as": f"LoRA, {lora.describe()}",
+        **ARCHITECTURES.get(erasure.family, {}),
+    }
 
 
 def count_steps(erasure: Erasure, model: TextModel) -> int:

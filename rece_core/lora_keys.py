@@ -16,14 +16,37 @@ TO_POOLED = "label_emb.0.0"  # SDXL and relatives have it
 TO_CLASSES = {TO_POOLED: "add_embedding.linear_1"}
 
 FLUX = {"txt_in": "context_embedder", "vector_in.in_layer": "time_text_embed.text_embedder.linear_1"}
+# What diffusers calls layers of transformers. ComfyUI reads these names too ...
 TRANSFORMERS: Mapping[str, Mapping[str, str]] = {
     "SD3": {"context_embedder": "context_embedder", "y_embedder.mlp.0": "time_text_embed.text_embedder.linear_1"},
     "AuraFlow": {"cond_seq_linear": "context_embedder"},
-    "PixArt": {"y_embedder.y_proj.fc1": "caption_projection.linear_1"},
     "Chroma": FLUX,
     "Flux.1": FLUX,
     "Flux.2": FLUX,
     "LongCat-Image": FLUX,
+    "Ovis-Image": FLUX,
+}
+# ... and not these, or not in every version.
+FOR_DIFFUSERS: Mapping[str, Mapping[str, str]] = {
+    "HunyuanVideo": {
+        "txt_in.input_embedder": "context_embedder.proj_in",
+        "txt_in.c_embedder.in_layer": "context_embedder.time_text_embed.text_embedder.linear_1",
+        "vector_in.in_layer": "time_text_embed.text_embedder.linear_1",
+    },
+    "LTX-Video": {"caption_projection.linear_1": "caption_projection.linear_1"},
+    "Qwen-Image": {"txt_in": "txt_in"},
+    "Wan": {"text_embedding.0": "condition_embedder.text_embedder.linear_1"},
+}
+
+# What LoRA trainers write into the header, by which A1111 and Forge tell whom to show a file to.
+ARCHITECTURES: Mapping[str, Mapping[str, str]] = {
+    "SD 1.x": {"ss_base_model_version": "sd_v1", "modelspec.architecture": "stable-diffusion-v1/lora"},
+    "SD 2.x": {"ss_base_model_version": "sd_v2", "ss_v2": "True"},
+    "SDXL": {
+        "ss_base_model_version": "sdxl_base_v1-0",
+        "modelspec.architecture": "stable-diffusion-xl-v1-base/lora",
+    },
+    "Flux.1": {"ss_base_model_version": "flux1", "modelspec.architecture": "flux-1-dev/lora"},
 }
 
 
@@ -38,9 +61,10 @@ def name_layers(
     """
     blocks = _map_blocks(names)
     own_blocks = f"{TO_POOLED}.weight" in names
+    known = {**TRANSFORMERS.get(family, {}), **(FOR_DIFFUSERS.get(family, {}) if for_diffusers else {})}
     found = {}
     for layer in layers:
-        there = TRANSFORMERS.get(family, {}).get(layer)
+        there = known.get(layer)
         in_unet = _name_in_unet(layer, blocks)
         if there:
             found[layer] = f"transformer.{there}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -32,6 +33,16 @@ def describe_provenance(erasure: Erasure) -> dict[str, str]:
         "how": "\n".join(f"{stream}: {describe_settings(part.settings)}" for stream, part in erasure.parts.items()),
         **{name: json.dumps(value, ensure_ascii=False) for name, value in fields.items()},
     }
+
+
+def describe_origin(header: Mapping[str, str]) -> str:
+    """By what and on which model the erasure with this header was made: a line of plain words.
+
+    Of the model's fingerprint the first numbers, which tell models apart at a glance.
+    """
+    parts = json.loads(header["parts"])
+    bases = (f"{stream} {', '.join(f'{x:.2f}' for x in part['base_model'][:3])} …" for stream, part in parts.items())
+    return f"Made by {header.get('made_by', 'an unknown version')} on a model of the family {header['made_on']}; fingerprint: {'; '.join(bases)}"
 
 
 def _describe_part(part: Part) -> dict[str, Any]:

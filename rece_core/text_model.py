@@ -89,6 +89,6 @@ def _check_width(stream: str, text: EncodedText, read: int) -> None:
     width = text.tokens.shape[1]
     if width != read:
         raise ValueError(
-            f"the text encoder gives embeddings of width {width}, but the model reads width {read} (stream "
-            f"'{stream}'). Connect the CLIP that belongs to this model."
+            f"in the stream '{stream}' the text encoder gives embeddings of width {width}, but the model reads width "
+            f"{read}. Connect the CLIP that belongs to this model."
         )

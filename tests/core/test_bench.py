@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from bench.cases import CASES
+from bench.families import FAMILIES, format_families, run_family
 from bench.measure import PROCEDURES, measure_deviation, run_once
 from bench.report import format_report
 
@@ -50,3 +51,11 @@ def test_the_report_says_what_was_not_measured() -> None:
     assert f"| {label} | 30.00 | 60.0 × | edits 30.00 | n/a |" in text
     assert "engine, d × d in float64 | 0.50 | 1.0 × | Gram 0.50 | 80 |" in text
     assert "Accuracy" not in text
+
+
+def test_a_whole_model_is_timed_stream_by_stream() -> None:
+    run = run_family(TINY)
+    assert set(run.stages) == {"tokens", "pooled"} and min(run.stages.values()) > 0
+    table = format_families({"Flux.1": {"seconds": 2.345, "peak_bytes": 900_000_000}})
+    assert "| Flux.1 | tokens (1 × d = 4096), pooled (1 × d = 768) | 2.35 | 900 |" in table
+    assert all(stream.heights for streams in FAMILIES.values() for stream in streams.values())

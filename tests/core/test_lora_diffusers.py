@@ -10,7 +10,21 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers import (
+    AuraFlowTransformer2DModel,
+    ChromaTransformer2DModel,
+    Flux2Transformer2DModel,
+    FluxTransformer2DModel,
+    HunyuanVideoTransformer3DModel,
+    LongCatImageTransformer2DModel,
+    LTXVideoTransformer3DModel,
+    QwenImageTransformer2DModel,
+    SD3Transformer2DModel,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+    WanTransformer3DModel,
+)
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 from safetensors.torch import save_file
 from torch import Tensor
@@ -106,3 +120,102 @@ def test_a_sealed_one_with_the_names_of_others_is_refused(structure: UNet, pipel
     unet, _ = load(structure, original)
     with pytest.raises(ValueError, match=r"(?s)not been correctly renamed.*diff_b"):
         add_lora(unet, pipeline, lora, tmp_path)
+
+
+SIZE = {"num_attention_heads": 2, "attention_head_dim": 16, "num_layers": 1}
+IMAGE = {"in_channels": 4, "sample_size": 8}
+AXES, FOUR_AXES = {"axes_dims_rope": (4, 4, 8), "in_channels": 4}, {"axes_dims_rope": (4, 4, 4, 4), "in_channels": 4}
+TEXT, POOLED = {"joint_attention_dim": 48}, {"pooled_projection_dim": 24}
+ONE_SINGLE = {"num_single_layers": 1}
+CAPTION = {"caption_projection_dim": 32, "pos_embed_max_size": 64}
+REFINED = {"num_single_layers": 1, "num_refiner_layers": 1, "text_embed_dim": 48, "rope_axes_dim": (4, 4, 8)}
+WAN = {"text_dim": 48, "ffn_dim": 32, "freq_dim": 32, "in_channels": 4, "out_channels": 4}
+IN = {"vector_in.in_layer": (32, 24), "txt_in": (32, 48)}
+# A small model of diffusers for each family, and the layers that read the text, as the host has them.
+TRANSFORMERS: dict[str, tuple[Any, dict[str, Any], dict[str, tuple[int, int]], list[str]]] = {
+    "AuraFlow": (
+        AuraFlowTransformer2DModel,
+        {"num_attention_heads": 2, "attention_head_dim": 16, "num_mmdit_layers": 1, "num_single_dit_layers": 1}
+        | IMAGE
+        | TEXT
+        | CAPTION,
+        {"cond_seq_linear": (32, 48)},
+        [],
+    ),
+    "Chroma": (
+        ChromaTransformer2DModel,
+        {**SIZE, **ONE_SINGLE, **TEXT, **AXES},
+        {"txt_in": (32, 48)},
+        ["distilled_guidance_layer.in_proj.weight"],
+    ),
+    "Flux.1": (FluxTransformer2DModel, {**SIZE, **ONE_SINGLE, **TEXT, **POOLED, **AXES}, IN, []),
+    "Flux.2": (
+        Flux2Transformer2DModel,
+        {**SIZE, **ONE_SINGLE, **TEXT, **FOUR_AXES},
+        {"txt_in": (32, 48)},
+        ["double_stream_modulation_img.lin.weight"],
+    ),
+    "HunyuanVideo": (
+        HunyuanVideoTransformer3DModel,
+        {**SIZE, **REFINED, **POOLED, "in_channels": 4, "out_channels": 4},
+        {"txt_in.input_embedder": (32, 48), "txt_in.c_embedder.in_layer": (32, 48), "vector_in.in_layer": (32, 24)},
+        [],
+    ),
+    "LTX-Video": (
+        LTXVideoTransformer3DModel,
+        {**SIZE, "caption_channels": 48, "cross_attention_dim": 32, "in_channels": 4, "out_channels": 4},
+        {"caption_projection.linear_1": (32, 48)},
+        ["patchify_proj.weight"],
+    ),
+    "LongCat-Image": (
+        LongCatImageTransformer2DModel,
+        {**SIZE, **ONE_SINGLE, **TEXT, **POOLED, **AXES},
+        {"txt_in": (32, 48)},
+        ["double_blocks.0.img_mod.lin.weight"],
+    ),
+    "Qwen-Image": (
+        QwenImageTransformer2DModel,
+        {**SIZE, **AXES, "joint_attention_dim": 3584},
+        {"txt_in": (32, 3584)},
+        ["txt_norm.weight", "transformer_blocks.0.txt_mlp.net.2.weight"],
+    ),
+    "SD3": (
+        SD3Transformer2DModel,
+        {**SIZE, **IMAGE, **TEXT, **POOLED, **CAPTION},
+        {"context_embedder": (32, 48), "y_embedder.mlp.0": (32, 24)},
+        ["joint_blocks.0.x_block.attn.proj.weight"],
+    ),
+    "Wan": (
+        WanTransformer3DModel,
+        {**SIZE, **WAN},
+        {"text_embedding.0": (32, 48)},
+        ["blocks.0.cross_attn.k.weight"],
+    ),
+}
+
+
+@pytest.mark.parametrize("family", TRANSFORMERS)
+def test_transformers_get_what_changes(family: str) -> None:
+    kind, config, layers, marks = TRANSFORMERS[family]
+    weights = {f"{layer}.weight": torch.randn(shape) for layer, shape in layers.items()}
+    model = make_model({**weights, **{mark: torch.zeros(1) for mark in marks}})
+    assert model.family.name == family
+    erasure = make_erasure(model)
+    lora = make_lora(erasure, model, weights.__getitem__, for_diffusers=True)
+    network = kind(**config)
+    before = {name: weight.clone() for name, weight in network.state_dict().items()}
+    network.load_lora_adapter(dict(lora.tensors), prefix="transformer")
+    network.fuse_lora()
+    network.unload_lora()
+    after = network.state_dict()
+    changes = sorted(
+        (after[name] - weight for name, weight in before.items() if not torch.equal(after[name], weight)), key=norm
+    )
+    expected = sorted((erasure.change_of(weight) for weight in model.read(model.family.entries, str)), key=norm)
+    assert len(changes) == len(expected) == len(layers), "every text entry, and nothing else"
+    for change, wanted in zip(changes, expected, strict=True):
+        assert deviation(change, wanted) < ROUNDING
+
+
+def norm(change: Tensor) -> float:
+    return float(change.norm())

@@ -21,11 +21,12 @@ HEAD = """# Model families
 
 Made by `python -m tests.families.make_table` from the results of `tests/families`; don't edit by hand.
 
-For each family the host's own model class is built small, with random weights and the real widths of the text. Its
-text entries are edited with a random operator M for each stream, through the host's patcher. The table gives the
-relative difference between the edited model given c and the original given M c (behind the front, where there is one):
-rounding of float32. As a control, an edit of any one stream moves the output by at least {control:.0e}. No weight
-outside the table changes, and the model is restored to the bit when the patches are taken off.
+For each family the host's own model class is built small, with random weights and the real widths of the text (but
+for Ideogram 4, whose text is 53248 wide). Its text entries are edited with a random operator M for each stream,
+through the host's patcher. The table gives the relative difference between the edited model given c and the original
+given M c (behind the front, where there is one): rounding of float32. As a control, an edit of any one stream moves
+the output by at least {control:.0e}. No weight outside the table changes, and the model is restored to the bit when
+the patches are taken off.
 
 - *text entries*: the weights that read the text, `N` a number; *×* how many the small model has.
 - *front*: what the text passes before; the operator is fitted behind it.
@@ -64,6 +65,9 @@ def _row(name: str, results: Mapping[str, Any], hosts: Sequence[str], loras: Map
     differences = [_difference(results[host].get(name, {})) for host in hosts]
     trips = ["; ".join(dict.fromkeys(cases[name] for cases in loras.values() if name in cases)) or "-"] if loras else []
     fronts = [f"{stream}: {FRONTS[part['front']]}" for stream, part in streams.items() if part["front"]]
+    fronts += [
+        f"{stream}: {FRONTS[front]}, then read with {target}" for stream, (target, front) in case["joins"].items()
+    ]
     return [
         name,
         _entries(streams["tokens"]) if "tokens" in streams else "-",
@@ -81,9 +85,11 @@ def _difference(case: Mapping[str, Any]) -> str:
 
 
 def _entries(part: Mapping[str, Any]) -> str:
-    """The names of a stream's entries, numbers left out, and the width they read."""
-    names = dict.fromkeys(re.sub(r"\d+(?=\.)", "N", name).removesuffix(".weight") for name in part["names"])
-    short = dict.fromkeys(re.sub(r"^.*(?=attn\d|cross_attn|\.attn)", "…", name) for name in names)
+    """The names of a stream's entries, several in one with their numbers left out, and the width they read."""
+    names = [name.removesuffix(".weight") for name in part["names"]]
+    if len(names) > 1:
+        names = [re.sub(r"(?<=\.)\d+(?=\.)|(?<=block)\d+", "N", name) for name in names]
+    short = dict.fromkeys(re.sub(r"^.*\.(?=attn\d?\.|cross_attn)", "…", name) for name in names)
     columns = f", columns {part['columns'][0]} to {part['columns'][1]}" if part["columns"] else ""
     return f"{', '.join(f'`{name}`' for name in short)} × {len(part['names'])}, width {part['width']}{columns}"
 

@@ -90,6 +90,7 @@ def prove(case: Any) -> dict[str, Any]:
         "restored": bool(torch.equal(forward(model, case, texts), original)),
         "changed_outside": sorted(changed - {entry.name for entry in family.entries}),
         "left_unchanged": sorted({entry.name for entry in family.entries} - changed),
+        "joins": {stream: [target, family.fronts[stream].kind] for stream, target in family.joins.items()},
         "streams": {stream: describe(family, stream, shapes) for stream in operators},
     }
 

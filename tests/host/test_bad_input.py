@@ -59,16 +59,16 @@ def test_deriving_without_a_target(client: Client) -> None:
     refuse(client, graph, "ReceDeriveEmbedding .*the target is empty; expected the prompt to bring back")
 
 
-def test_a_model_without_cross_attention_to_text(client: Client) -> None:
+def test_a_model_of_an_unknown_family(client: Client) -> None:
     graph = ModelGraph()
-    other = graph.add("ProbeModelWithoutCrossAttention")
+    other = graph.add("ProbeModelOfUnknownFamily")
     graph.hash(graph.iterate(model=other[0])[0])
-    refuse(client, graph, r"is of no family known here: its \d+ weights hold none .*say which weights read")
+    refuse(client, graph, r"this model, Hunyuan3Dv2, is of no family known here: .*say which weights read")
 
 
 def test_two_models_of_different_structure(client: Client) -> None:
     graph = ModelGraph()
-    graph.show(graph.derive(graph.add("ProbeModelWithoutCrossAttention")[0])[1])
+    graph.show(graph.derive(graph.add("ProbeModelOfUnknownFamily")[0])[1])
     refuse(client, graph, "is of no family known here")
 
 

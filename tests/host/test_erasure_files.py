@@ -49,6 +49,8 @@ def test_strength_goes_from_nothing_to_all(client: Client, folder: Path) -> None
     report = result.text(erasure)[0]
     assert "a red circle => a blue square" in report
     assert "epoch 1" in report
+    assert "Made by ComfyUI-RECE" in report
+    assert "on a model of the family U-Net; fingerprint: tokens " in report
 
 
 def truncate(good: Path, bad: Path) -> None:

@@ -67,9 +67,9 @@ def test_a_report_for_another_text_encoder(client: Client) -> None:
     require_alive(client)
 
 
-def test_a_report_on_a_model_without_cross_attention(client: Client) -> None:
+def test_a_report_on_a_model_of_an_unknown_family(client: Client) -> None:
     graph = ModelGraph()
-    other = graph.add("ProbeModelWithoutCrossAttention")
+    other = graph.add("ProbeModelOfUnknownFamily")
     graph.show(add_report(graph, graph.iterate()[1], model=other[0])[1])
     with pytest.raises(NodeFailed, match=r"ReceReport .*is of no family known here"):
         client.run(graph)

@@ -20,31 +20,35 @@ INPUTS = {
     "ReceConcepts": ["kind", "targets", "default_anchor", "preserve", "phrasings", "captions", "embeddings"],
     "ReceCountNudity": ["images", "classes", "threshold"],
     "ReceDemoModel": [],
-    "ReceDeriveEmbedding": ["model", "edited_model", "clip", "target", "anchor", "derivation_ridge", "ridge_scale"],
-    "ReceEditModel": ["model", "clip", "concepts", *EDIT, *PROTECTION],
+    "ReceDeriveEmbedding": [
+        *("model", "edited_model", "clip", "target", "anchor", "derivation_ridge", "ridge_scale", "text_weights"),
+    ],
+    "ReceEditModel": ["model", "clip", "concepts", *EDIT, *PROTECTION, "pooled", "text_weights"],
     "ReceIterate": [
         *("model", "clip", "concepts", "schedule", "thoroughness", "carefulness"),
         *("iteration", "epochs", "derivation_ridge"),
         *EDIT,
         *PROTECTION,
-        "probes",
+        *("probes", "pooled", "text_weights"),
     ],
     "ReceLoadErasure": ["file"],
     "RecePromptList": ["file", "start", "count", "table"],
     "ReceRedTeam": [
         *("model", "model_under_test", "clip", "target", "anchor", "attack", "derivation_ridge", "ridge_scale"),
         *("norm", "strength", "eta", "prompt", "with_concept", "without_concept", "paraphrases"),
+        "text_weights",
     ],
     "ReceRedTeamOptimise": [
         *("model", "model_under_test", "clip", "target", "attack", "tokens", "steps", "learning_rate", "batch_size"),
         *("seed", "latent", "images", "vae"),
     ],
     "ReceReport": ["erasure", "model", "clip", "probes"],
-    "ReceSaveErasure": ["erasure", "filename_prefix"],
+    "ReceSaveCheckpoint": ["model", "clip", "vae", "erasure", "filename_prefix"],
+    "ReceSaveErasure": ["erasure", "filename_prefix", "format", "rank", "model"],
     "ReceTally": ["case", "images", "counts"],
 }
 OUTPUTS = {
-    "ReceApplyErasure": ["MODEL"],
+    "ReceApplyErasure": ["MODEL", "STRING"],
     "ReceCompare": ["IMAGE"],
     "ReceConcepts": ["RECE_CONCEPTS", "INT"],
     "ReceCountNudity": ["IMAGE", "IMAGE", "RECE_COUNTS", "INT", "STRING"],
@@ -57,6 +61,7 @@ OUTPUTS = {
     "ReceRedTeam": ["CONDITIONING", "STRING", "FLOAT", "FLOAT"],
     "ReceRedTeamOptimise": ["CONDITIONING", "STRING", "STRING", "FLOAT"],
     "ReceReport": ["IMAGE", "STRING"],
+    "ReceSaveCheckpoint": ["STRING"],
     "ReceSaveErasure": ["STRING"],
     "ReceTally": ["STRING"],
 }

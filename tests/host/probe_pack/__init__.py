@@ -10,9 +10,10 @@ async def comfy_entrypoint() -> Any:
     from comfy_api.latest import ComfyExtension
 
     from .probes import PROBES
+    from .two_streams import TWO_STREAMS
 
     class Probes(ComfyExtension):
         async def get_node_list(self) -> list[Any]:
-            return list(PROBES)
+            return [*PROBES, *TWO_STREAMS]
 
     return Probes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any
 
 import comfy.lora
@@ -14,6 +15,7 @@ import comfy.supported_models_base
 import torch
 from comfy import sd1_clip
 from comfy_api.latest import io, ui
+from torch import nn
 
 CATEGORY = "tests"
 
@@ -65,19 +67,17 @@ class ProbeHashModel(io.ComfyNode):
         return io.NodeOutput(ui=ui.PreviewText(f"{stored.hexdigest()} {effective.hexdigest()}"))
 
 
-class ProbeModelWithoutCrossAttention(io.ComfyNode):
-    """A tiny AuraFlow with random weights: a diffusion transformer, where text and picture are one sequence."""
+class ProbeModelOfUnknownFamily(io.ComfyNode):
+    """A tiny Hunyuan3D with random weights: it reads pictures, and no text."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="ProbeModelWithoutCrossAttention", category=CATEGORY, inputs=[], outputs=[io.Model.Output()]
-        )
+        return io.Schema(node_id="ProbeModelOfUnknownFamily", category=CATEGORY, inputs=[], outputs=[io.Model.Output()])
 
     @classmethod
     def execute(cls) -> io.NodeOutput:
-        sizes = {"cond_seq_dim": 128, "dim": 64, "n_layers": 2, "n_double_layers": 1, "n_heads": 2}
-        config = comfy.supported_models.AuraFlow({**sizes, "global_conddim": 64, "max_seq": 16})
+        sizes = {"context_in_dim": 128, "hidden_size": 64, "num_heads": 2, "depth": 1, "depth_single_blocks": 1}
+        config = comfy.supported_models.Hunyuan3Dv2(sizes)
         config.set_inference_dtype(torch.float32, None)
         device = comfy.model_management.get_torch_device()
         model = config.get_model({})
@@ -157,15 +157,27 @@ class ProbeModelOfOtherSizes(io.ComfyNode):
         }
         other = type(config)({**config.unet_config, **sizes})
         other.set_inference_dtype(torch.float32, None)
-        return io.NodeOutput(
-            comfy.model_patcher.ModelPatcher(other.get_model({}), model.load_device, model.offload_device)
-        )
+        made = other.get_model({})
+        fill(made.diffusion_model, 0)
+        return io.NodeOutput(comfy.model_patcher.ModelPatcher(made, model.load_device, model.offload_device))
+
+
+def fill(module: nn.Module, seed: int) -> None:
+    """Numbers that keep the size of what passes through; norms and biases a little off ones and zeros."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, weight in module.named_parameters():
+        numbers = torch.randn(weight.shape, generator=generator)
+        if weight.ndim < 2:
+            weight.data.copy_(0.1 * numbers + (not name.endswith("bias")))
+        else:
+            inputs = 1 if "embedding" in name else weight[0].numel()
+            weight.data.copy_(numbers / math.sqrt(inputs))
 
 
 PROBES = (
     ProbeApplyOperator,
     ProbeHashModel,
-    ProbeModelWithoutCrossAttention,
+    ProbeModelOfUnknownFamily,
     ProbeModelWithPooledText,
     ProbeNarrowClip,
     ProbeModelOfOtherSizes,

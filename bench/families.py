@@ -1,0 +1,99 @@
+"""The engine on whole models: every stream of the text, at full size, with random weights."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from rece_core.alignment import EncodedText
+from rece_core.erase import EncodedConcepts, iterate_erasure
+from rece_core.gram import Weight, accumulate_gram
+
+from .cases import CASES, SETTINGS
+from .measure import Run, Stopwatch, read_status, reset_peak
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What reads one stream of the text: the width of its embedding, d_out of each weight, rows of a text in it."""
+
+    width: int
+    heights: tuple[int, ...]
+    rows: int
+
+
+POOLED = 1
+FAMILIES: Mapping[str, Mapping[str, Stream]] = {
+    "SDXL": {
+        "tokens": Stream(2048, tuple(size for size in CASES["sdxl"].blocks for _ in "kv"), 77),
+        "pooled": Stream(1280, (1280,), POOLED),
+    },
+    "SD3.5 large": {"tokens": Stream(4096, (2432,), 77), "pooled": Stream(2048, (2432,), POOLED)},
+    "Flux.1": {"tokens": Stream(4096, (3072,), 77), "pooled": Stream(768, (3072,), POOLED)},
+    "Qwen-Image": {"tokens": Stream(3584, (3072,), 77)},
+    "Wan 2.1 14B": {"tokens": Stream(4096, (5120,), 77)},
+    "warm-up": {"tokens": Stream(64, (32, 32), 5), "pooled": Stream(32, (32,), POOLED)},
+}
+
+
+def run_family(name: str) -> Run:
+    """Erase one concept from every stream of a model of fresh random weights; stages are the streams."""
+    _erase("warm-up", Stopwatch())  # code and thread pools are loaded once, not part of any run
+    return _erase(name, Stopwatch())
+
+
+def format_families(results: Mapping[str, Mapping[str, float | int | None]]) -> str:
+    """Seconds and peak memory of each family as Markdown."""
+    lines = [
+        "**Whole models** (every stream of the text, engine alone, one run each)",
+        "",
+        "| model | streams | seconds | memory (MB) |",
+        "|---|---|---:|---:|",
+    ]
+    for name, result in results.items():
+        streams = ", ".join(
+            f"{stream} ({len(each.heights)} × d = {each.width})" for stream, each in FAMILIES[name].items()
+        )
+        peak = result["peak_bytes"]
+        memory = "n/a" if peak is None else f"{peak / 1e6:.0f}"
+        lines.append(f"| {name} | {streams} | {result['seconds']:.2f} | {memory} |")
+    return "\n".join(lines)
+
+
+def _erase(name: str, watch: Stopwatch) -> Run:
+    generator = torch.Generator().manual_seed(0)
+    weights = {stream: _make_weights(each, generator) for stream, each in FAMILIES[name].items()}
+    texts = {stream: _make_texts(each, generator) for stream, each in FAMILIES[name].items()}
+    gc.collect()
+    loaded = reset_peak()
+    watch("making")
+    with torch.inference_mode():
+        for stream, matrices in weights.items():
+            *_, last = iterate_erasure(accumulate_gram(matrices), texts[stream], SETTINGS)
+            for index, weight in enumerate(matrices):
+                edited = last.operator.apply_to_weight(weight.matrix)
+                matrices[index] = Weight(weight.name, weight.role, edited, stream)
+            watch(stream)
+    peak = read_status("VmHWM")
+    stages = {stage: seconds for stage, seconds in watch.stages.items() if stage != "making"}
+    return Run(stages, None if peak is None or loaded is None else peak - loaded)
+
+
+def _make_weights(stream: Stream, generator: torch.Generator) -> list[Weight]:
+    """Of a size that keeps a unit token's outputs of order 1; float32."""
+    return [
+        Weight(f"{number}.weight", "input", torch.randn(rows, stream.width, generator=generator) * stream.width**-0.5)
+        for number, rows in enumerate(stream.heights)
+    ]
+
+
+def _make_texts(stream: Stream, generator: torch.Generator) -> EncodedConcepts:
+    """One concept onto one anchor, one text kept; numbers have a mean square of 1."""
+    concept, anchor, kept = (
+        EncodedText(text, torch.randn(stream.rows, stream.width, generator=generator), 0)
+        for text in ("nudity", " ", "")
+    )
+    return EncodedConcepts((concept,), (anchor,), preserved=(kept,))

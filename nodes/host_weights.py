@@ -1,0 +1,119 @@
+"""The host's weights as users have them: float, fp8, scaled, quantised, on whatever device, patched or not yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import comfy.float
+import comfy.lora
+import comfy.model_management
+import comfy.model_patcher
+import comfy.utils
+import torch
+from torch import Tensor
+
+from ..rece_core.rounding import Rounding
+
+
+def list_shapes(model: Any, prefix: str = "") -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the weights below `prefix`, those of quantised ones as they compute, not as they lie."""
+    names = [name for name in model.model_state_dict() if name.startswith(prefix)]
+    return {name: tuple(_find(model, name).shape) for name in names if _has(model, name)}
+
+
+def read_weight(model: Any, name: str) -> Tensor:
+    """One weight as it stands in the chain, patches attached so far included: float32, on the device that computes.
+
+    Where the host has put patches into the weights already, it starts from the originals it keeps. The model is left as
+    it is. Raises ValueError for a storage type that only other custom nodes can read.
+    """
+    _, _, convert = comfy.model_patcher.get_key_weight(model.model, name)
+    stored = _find_original(model, name)
+    _check_readable(model, name, stored, convert)
+    weight = _widen(stored, model.load_device, convert)
+    return comfy.lora.calculate_weight(model.patches.get(name, []), weight, name)
+
+
+def measure_rounding(model: Any, edited: Any, names: Iterable[str]) -> Rounding:
+    """What the storage type of the weights `names` adds to the edit that makes `edited` of `model`.
+
+    It is what the host itself rounds to when it puts patches into weights or saves them; where it computes with patches
+    on the fly, as with little memory, nothing is added.
+    """
+    types: dict[str, None] = {}
+    added = change = 0.0
+    for name in names:
+        before, after = read_weight(model, name), read_weight(edited, name)
+        types[describe_type(_find_original(model, name))] = None
+        added += float((_store(edited, name, after) - after).square().sum())
+        change += float((after - before).square().sum())
+    return Rounding(tuple(types), (added / change) ** 0.5 if change else 0.0)
+
+
+def describe_type(stored: Tensor) -> str:
+    """The storage type in words: `float16`, or what the host calls the layout of a quantised tensor."""
+    layout = getattr(stored, "_layout_cls", None) or getattr(stored, "_layout_type", None)
+    if layout is None:
+        return str(stored.dtype).removeprefix("torch.")
+    return str(getattr(layout, "__name__", layout)).removesuffix("Layout")
+
+
+def _store(model: Any, name: str, weight: Tensor) -> Tensor:
+    """`weight` as the host would store it and read it again, float32; `weight` is left as it is."""
+    _, set_weight, convert = comfy.model_patcher.get_key_weight(model.model, name)
+    seed = _seed(name)
+    if set_weight is None:
+        return comfy.float.stochastic_rounding(weight.clone(), _find_original(model, name).dtype, seed=seed).float()
+    stored = set_weight(weight.clone(), inplace_update=False, seed=seed, return_weight=True)
+    return _widen(stored, weight.device, convert)
+
+
+def _widen(stored: Tensor, device: torch.device, convert: Any) -> Tensor:
+    """What `stored` stands for, a new float32 tensor on `device`; `convert` is its layer's, None where it has none."""
+    if hasattr(stored, "_layout_params"):  # ComfyUI 0.3.75 can't cast what is quantised before it is converted
+        return stored.dequantize().to(device, torch.float32, copy=True)
+    weight = comfy.model_management.cast_to_device(stored, device, torch.float32, copy=True)
+    return (convert(weight, inplace=True) if convert is not None else weight).float()
+
+
+def _seed(name: str) -> int:
+    """The seed that the host rounds the weight `name` with."""
+    at_home = comfy.utils if hasattr(comfy.utils, "string_to_seed") else comfy.model_patcher
+    return at_home.string_to_seed(name)
+
+
+def _find(model: Any, name: str) -> Tensor:
+    return comfy.utils.get_attr(model.model, name)
+
+
+def _has(model: Any, name: str) -> bool:
+    """Whether the listed `name` is a weight of its own, and not a part of how another one is stored."""
+    try:
+        return isinstance(_find(model, name), Tensor)
+    except AttributeError:
+        return False
+
+
+def _find_original(model: Any, name: str) -> Tensor:
+    """The weight without patches: what the host has put aside, where it has put patches into the weight itself."""
+    if name in model.hook_backup:
+        return model.hook_backup[name][0]
+    if name in model.backup:
+        return model.backup[name].weight
+    return _find(model, name)
+
+
+def _check_readable(model: Any, name: str, stored: Tensor, convert: Any) -> None:
+    layer = comfy.utils.get_attr(model.model, name.rpartition(".")[0])
+    if convert is None and name.endswith(".weight") and not stored.is_floating_point():
+        raise ValueError(
+            f"{name} is stored as {describe_type(stored)} ({type(stored).__name__}), which only the nodes that loaded "
+            "it can read. Expected a floating type or one of ComfyUI's own quantised ones. Load the model by the stock "
+            "nodes, from an unquantised or fp8 file."
+        )
+    if getattr(layer, "pre_quant_scale", None) is not None:
+        raise ValueError(
+            f"{name} reads the text rescaled channel by channel (AWQ smoothing), where an erasure does not fit. Use a "
+            "file of the same model that was quantised without smoothing."
+        )

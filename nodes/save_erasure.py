@@ -1,0 +1,118 @@
+"""RECE Save Erasure: an erasure as a small file to keep and to share, for this pack or as a LoRA for others."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import folder_paths
+from comfy_api.latest import io
+from safetensors.torch import save
+
+from ..rece_core.erasure_file import save_erasure, write_atomically
+from ..rece_core.lora_file import count_steps, describe_header, make_lora
+from .erasure_files import ERASURES
+from .host import Progress, describe_model, show_on_node
+from .host_weights import read_weight
+from .types import CATEGORY, ErasureType
+
+LORAS = "loras"  # the host's own folder, where its LoRA loaders look
+OPERATOR, LORA, DIFFUSERS_LORA = "operator", "LoRA", "LoRA for diffusers"
+
+
+class ReceSaveErasure(io.ComfyNode):
+    """Writes whole files or none, under a new number each time."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ReceSaveErasure",
+            display_name="RECE Save Erasure",
+            category=CATEGORY,
+            description="Saves an erasure as a small .safetensors file in the output folder: for RECE Load Erasure, or "
+            "as a LoRA that needs nothing of this pack. It says what was erased onto what, how, and from which model.",
+            inputs=[
+                ErasureType.Input("erasure", tooltip="From RECE Iterate or RECE Edit Model."),
+                io.String.Input(
+                    "filename_prefix",
+                    default="erasure",
+                    tooltip=f"Name of the file in output/{ERASURES}, for a LoRA in output/{LORAS}; a number is added, "
+                    "so nothing is overwritten. It may name a folder below it, as in 'styles/van_gogh'.",
+                ),
+                io.Combo.Input(
+                    "format",
+                    options=[OPERATOR, LORA, DIFFUSERS_LORA],
+                    default=OPERATOR,
+                    optional=True,
+                    tooltip=f"'{OPERATOR}': small and exact, for RECE Load Erasure; fits checkpoints with the same "
+                    f"text encoder. '{LORA}': for the LoRA loaders of ComfyUI and, unless sealed, most other programs. "
+                    f"'{DIFFUSERS_LORA}': for diffusers, sealed or not.",
+                ),
+                io.Int.Input(
+                    "rank",
+                    default=0,
+                    min=0,
+                    max=16384,
+                    optional=True,
+                    tooltip="Rank of the LoRA. 0: the smallest that loses at most 0.1 % of what changes. Lower: a "
+                    "smaller file that erases less exactly; the node shows how much is lost. Higher: the reverse.",
+                ),
+                io.Model.Input(
+                    "model",
+                    optional=True,
+                    tooltip="For a LoRA: the model that went into RECE Iterate or RECE Edit Model, not the erased one.",
+                ),
+            ],
+            outputs=[
+                io.String.Output(
+                    display_name="file", tooltip="Name of the file, as RECE Load Erasure or the LoRA loaders list it."
+                )
+            ],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, erasure, filename_prefix, format=OPERATOR, rank=0, model=None) -> io.NodeOutput:
+        _check_name(filename_prefix, ERASURES if format == OPERATOR else LORAS)
+        if format == OPERATOR:
+            path, relative = _choose_path(filename_prefix, ERASURES)
+            save_erasure(erasure, path)
+            return io.NodeOutput(relative, ui=show_on_node(f"Saved as {relative}"))
+        return cls._save_lora(erasure, filename_prefix, rank, model, format == DIFFUSERS_LORA)
+
+    @staticmethod
+    def _save_lora(erasure, filename_prefix, rank, model, for_diffusers) -> io.NodeOutput:
+        if model is None:
+            raise ValueError(
+                "a LoRA holds what changes in the weights of a model, and none is connected. Connect to 'model' the "
+                f"MODEL that went into RECE Iterate or RECE Edit Model, or choose the format '{OPERATOR}'."
+            )
+        described = describe_model(model, erasure.text_weights)
+        lora = make_lora(
+            erasure,
+            described,
+            partial(read_weight, model),
+            rank,
+            for_diffusers,
+            Progress(count_steps(erasure, described)),
+        )
+        path, relative = _choose_path(filename_prefix, LORAS)
+        write_atomically(path, save(dict(lora.tensors), metadata=describe_header(lora, erasure)))
+        return io.NodeOutput(relative, ui=show_on_node(f"Saved as {relative}\n{lora.describe()}"))
+
+
+def _choose_path(prefix: str, place: str) -> tuple[Path, str]:
+    """Where a new file goes: its path, and its name below that folder of the output."""
+    root = str(Path(folder_paths.get_output_directory()) / place)
+    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, root)
+    file = f"{name}_{counter:05}_.safetensors"
+    return Path(folder) / file, str(Path(subfolder) / file)
+
+
+def _check_name(prefix: str, place: str) -> None:
+    parts = Path(prefix.replace("\\", "/"))
+    if not prefix.strip() or parts.is_absolute() or ".." in parts.parts or ":" in prefix:
+        raise ValueError(
+            f"the file name {prefix!r} would lie outside output/{place}. "
+            "Expected a plain name or one below that folder, such as 'styles/van_gogh'."
+        )

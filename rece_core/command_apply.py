@@ -1,0 +1,29 @@
+"""`apply`: write a copy of a checkpoint with an erasure from a file applied."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from .checkpoint import open_checkpoint
+from .clip_texts import CheckpointTexts
+from .command_files import check_files, finish
+from .erasure_file import load_erasure
+from .fingerprint import fingerprint
+from .fit import check_fit
+from .plan import FINGERPRINT_TEXT
+from .stored_encoders import find_encoders
+from .tokenizer_files import load_tokenizer
+
+
+def run(options: Namespace) -> str:
+    """The report. Raises ValueError and OSError for what a user can mend."""
+    if not 0 <= options.strength <= 1:
+        raise ValueError(f"strength is {options.strength}; expected 0 to 1.")
+    erasure, checkpoint = load_erasure(options.erasure), open_checkpoint(options.input)
+    check_fit(erasure, checkpoint.model)
+    encoders = find_encoders(checkpoint.file, checkpoint.model.family.name)
+    check_files(options, checkpoint)
+    encode = CheckpointTexts(checkpoint.file, encoders, load_tokenizer(options.tokenizer))
+    erasure.check_encoder({stream: fingerprint(text.tokens) for stream, text in encode(FINGERPRINT_TEXT).items()})
+    del encode  # no longer needed, and as large as all else together
+    return finish(options, checkpoint, erasure, options.strength)
