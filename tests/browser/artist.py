@@ -79,12 +79,16 @@ class Artist:
         (found,) = [node for node in self.nodes() if node["type"] == type]
         return found
 
-    def saved(self) -> Any:
-        """The workflow as the page would save it, without what mere looking changes."""
-        text = self.page.evaluate("() => JSON.stringify(app.graph.serialize())")
-        workflow = json.loads(text)
-        workflow.get("extra", {}).pop("ds", None)
+    def saved(self) -> dict[str, Any]:
+        """The workflow as the page would save it."""
+        workflow: dict[str, Any] = json.loads(self.page.evaluate("() => JSON.stringify(app.graph.serialize())"))
         return workflow
+
+    def contents(self) -> list[Any]:
+        """The links, values and properties of the workflow; not its sizes, which Nodes 2.0 settles after a while."""
+        saved = self.saved()
+        nodes = [[node[key] for key in ("id", "type", "properties")] for node in saved["nodes"]]
+        return [nodes, [node.get("widgets_values") for node in saved["nodes"]], saved["links"]]
 
     def right_click(self, type: str, entry: str) -> None:
         """Open the menu of a node and choose an entry of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 
 import pytest
@@ -11,6 +12,7 @@ OWN, NEWEST = "own", "newest"
 CLASSIC, VUE = "classic", "nodes 2.0"
 LOOKS = [(OWN, CLASSIC), (OWN, VUE), (NEWEST, CLASSIC), (NEWEST, VUE)]
 RESULT = "Result of the erasure"
+SENTENCE = re.compile(r"'circle' (now )?acts like 'square'.*others moved by [\d.]+\s%\.forgotten")
 # The quick way through RECE Iterate: as the paper has it, with no captions to read first.
 QUICK = """() => {
   const node = app.graph.nodes.find(({ type }) => type === "ReceIterate");
@@ -23,10 +25,10 @@ QUICK = """() => {
 @pytest.mark.parametrize(("page", "nodes"), LOOKS)
 def test_from_the_menu_to_a_result_that_stays(open_page, page, nodes):
     artist = open_page(page, nodes)
-    before = artist.saved()
+    before = artist.contents()
     ask(artist, page, nodes)
     artist.decline()
-    assert artist.saved()["nodes"] == before["nodes"] and artist.saved()["links"] == before["links"]
+    assert artist.contents() == before
 
     ask(artist, page, nodes)
     artist.answer("circle => square")
@@ -36,30 +38,28 @@ def test_from_the_menu_to_a_result_that_stays(open_page, page, nodes):
     artist.page.evaluate(QUICK)
     artist.run()
     result = artist.panel(RESULT)
-    expect(result).to_contain_text("'circle' now acts like 'square'; others moved by")
+    expect(result).to_contain_text(SENTENCE)
     expect(result.get_by_role("img")).to_be_visible()
     result.get_by_role("button", name="Copy as text").press("Enter")
     expect(result.get_by_role("button", name="Copied")).to_be_visible()
     assert "first edit" in artist.page.evaluate("() => navigator.clipboard.readText()")
 
     artist.page.reload()
-    expect(result).to_contain_text("'circle' now acts like 'square'")
+    expect(result).to_contain_text(SENTENCE)
 
 
 @pytest.mark.parametrize(("page", "nodes"), [(OWN, CLASSIC), (NEWEST, VUE)])
 def test_keys_alone_and_one_step_back(open_page, page, nodes):
     artist = open_page(page, nodes)
-    before = artist.saved()
+    before = artist.contents()
+    places = [node["pos"] for node in artist.saved()["nodes"]]
     artist.press("Control+Shift+X")
     artist.answer("circle")
     check_inserted(artist)
     artist.press("Control+Z")
     artist.page.wait_for_function("() => app.graph.nodes.length === 6")
-    after = artist.saved()
-    assert after["links"] == before["links"]
-    assert [(node["id"], node["pos"]) for node in after["nodes"]] == [
-        (node["id"], node["pos"]) for node in before["nodes"]
-    ]
+    assert artist.contents() == before
+    assert [node["pos"] for node in artist.saved()["nodes"]] == places
 
 
 def ask(artist, page, nodes):

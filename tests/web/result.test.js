@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { drawCurve, toPath } from "../../web/js/curve.js";
-import { copyText, describeResult, listFigures, percent } from "../../web/js/result.js";
+import * as result from "../../web/js/result.js";
+
+const { listFigures, copyText } = result;
+/** A space that does not break stands before each sign. @type {(text: string) => string} */
+const plain = (text) => text.replaceAll("\u00a0", " ");
+/** @type {typeof result.describeResult} */
+const describeResult = (given) => plain(result.describeResult(given));
 
 /** @typedef {import("../../web/js/result.js").Result} Result */
 
@@ -28,7 +34,7 @@ test("an erasure in a sentence", () => {
 
 test("an attack in a sentence: the one that brings most back", () => {
   /** @type {Result} */
-  const result = {
+  const given = {
     kind: "attack",
     target: "snoopy",
     attacks: [
@@ -37,12 +43,12 @@ test("an attack in a sentence: the one that brings most back", () => {
     ],
     report: "",
   };
-  assert.equal(describeResult(result), "This attack brings back 62 % of 'snoopy', at 1.50 × the usual norm.");
+  assert.equal(describeResult(given), "This attack brings back 62 % of 'snoopy', at 1.50 × the usual norm.");
   assert.deepEqual(
-    listFigures(result).map(({ value }) => value),
+    listFigures(given).map(({ value }) => plain(value)),
     ["90 %", "62 %", "1.50 ×"],
   );
-  assert.match(describeResult({ ...result, attacks: [] }), /brings nothing/);
+  assert.match(describeResult({ ...given, attacks: [] }), /brings nothing/);
 });
 
 test("the reason why it stopped", () => {
@@ -56,7 +62,10 @@ test("copied are the sentence and the whole report", () => {
 });
 
 test("small shares keep a digit", () => {
-  assert.deepEqual([0.0084, 0.0994, 0.0996, 1, -0.0001].map(percent), ["0.8 %", "9.9 %", "10 %", "100 %", "0.0 %"]);
+  assert.deepEqual(
+    [0.0084, 0.0994, 0.0996, 1, -0.0001].map((share) => plain(result.percent(share))),
+    ["0.8 %", "9.9 %", "10 %", "100 %", "0.0 %"],
+  );
 });
 
 test("a curve from the first edit on the left to the last epoch on the right", () => {

@@ -1,6 +1,16 @@
 /** "Erase a concept": RECE Concepts and RECE Iterate behind a node that gives a model and its text encoder. */
 
-import { addNode, boxOf, changeGraph, createNodes, findInput, findOutput, listReaders, moveNodes, tell } from "./graph.js";
+import {
+  addNode,
+  boxOf,
+  changeGraph,
+  createNodes,
+  findInput,
+  findOutput,
+  listReaders,
+  moveNodes,
+  tell,
+} from "./graph.js";
 import { placeBehind } from "./layout.js";
 import { setWidget } from "./widgets.js";
 import { say } from "./words.js";

@@ -88,11 +88,11 @@ export function copyText(result) {
 export function percent(share) {
   if (share === null) return say("unknown");
   const value = 100 * share;
-  return `${value.toFixed(Math.abs(value) < 9.95 ? 1 : 0).replace("-0.0", "0.0")} %`;
+  return `${value.toFixed(Math.abs(value) < 9.95 ? 1 : 0).replace("-0.0", "0.0")}\u00a0%`;
 }
 
 /** @param {number | null} ratio */
-const times = (ratio) => (ratio === null ? say("unknown") : `${ratio.toFixed(2)} ×`);
+const times = (ratio) => (ratio === null ? say("unknown") : `${ratio.toFixed(2)}\u00a0×`);
 
 /** @param {Attacked} result */
 function findWorst({ attacks }) {
