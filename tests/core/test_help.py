@@ -17,6 +17,8 @@ HEADINGS = {
     "Inputs": {"zh": "输入", "ja": "入力"},
     "Modes": {"zh": "模式", "ja": "モード"},
     "The seal": {"zh": "封印", "ja": "封印"},
+    "Operator": {"zh": "算子", "ja": "演算子"},
+    "LoRA": {"zh": "LoRA", "ja": "LoRA"},
     "Example": {"zh": "示例", "ja": "例"},
     "Reading the numbers": {"zh": "怎样读数字", "ja": "数値の読み方"},
     "Common mistakes": {"zh": "常见错误", "ja": "よくある間違い"},
