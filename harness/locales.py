@@ -104,9 +104,13 @@ def _write(language: str, file: str, content: Texts) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("url", help="a ComfyUI with the pack")
-    with Client(parser.parse_args().url) as client:
-        changed = write_english(describe_nodes(client.object_info()))
+    parser.add_argument("url", nargs="?", help="a ComfyUI with the pack; without, the nodes stay as they are written")
+    url = parser.parse_args().url
+    nodes = _read(ENGLISH, "nodeDefs")
+    if url:
+        with Client(url) as client:
+            nodes = describe_nodes(client.object_info())
+    changed = write_english(nodes)
     lines = [f"changed in English, look at the translations: {name}" for name in changed]
     english = read_texts(ENGLISH)
     faults = []
