@@ -41,6 +41,21 @@ LOOK = """(types) => {
   app.canvas.setDirty(true, true);
 }"""
 
+# Which of the text fields of several lines a widget is: of its node's own in Nodes 2.0, of all in the classic ones.
+NUMBER = """([type, name]) => {
+  const own = app.canvas.graph.nodes.find((node) => node.type === type);
+  const nodes = LiteGraph.vueNodesMode ? [own] : app.canvas.graph.nodes;
+  const fields = nodes.flatMap((node) => (node.widgets ?? []).filter((each) => each.type === "customtext"));
+  return fields.indexOf(own.widgets.find((each) => each.name === name));
+}"""
+
+CHOOSE = """([type, name, value]) => {
+  const node = app.canvas.graph.nodes.find((each) => each.type === type);
+  const widget = node.widgets.find((each) => each.name === name);
+  widget.value = value;
+  widget.callback?.(value, app.canvas, node);
+}"""
+
 
 class Artist:
     """One browser page; `complaints` are errors that our scripts caused on it."""
@@ -119,6 +134,18 @@ class Artist:
         field.fill(text)
         field.press("Enter")
         expect(self.page.get_by_role("dialog")).to_be_hidden()
+
+    def fill(self, type: str, widget: str, text: str) -> None:
+        """Type into a text field of the only node of a type, as both kinds of nodes have it."""
+        number = self.page.evaluate(NUMBER, [type, widget])
+        field = self.page.locator(f".lg-node[data-node-id='{self.node(type)['id']}'] textarea").nth(number)
+        if not self.page.evaluate("() => window.LiteGraph.vueNodesMode"):
+            field = self.page.locator("textarea.comfy-multiline-input").nth(number)
+        field.fill(text)
+
+    def choose(self, type: str, widget: str, value: Any) -> None:
+        """Set another widget of the only node of a type, as the page does when it is chosen from its list."""
+        self.page.evaluate(CHOOSE, [type, widget, value])
 
     def decline(self) -> None:
         """Leave the dialog without an answer."""

@@ -23,15 +23,13 @@ const latest = new Map();
 export function addResultPanel(app, node) {
   const content = make("div", { class: "rece-content" });
   const panel = make("div", { class: "rece-panel rece-result", role: "group" }, content);
-  let added = false;
   const show = () => {
     const result = /** @type {import("./result.js").Result | undefined} */ (node.properties[KEPT]);
-    if (!result) return;
-    panel.setAttribute("aria-label", say(result.kind === "attack" ? "attackLabel" : "resultLabel"));
-    content.replaceChildren(...listParts(result));
-    if (!added) addPanel(node, panel);
-    added = true;
+    panel.setAttribute("aria-label", say(result?.kind === "attack" ? "attackLabel" : "resultLabel"));
+    content.replaceChildren(...(result ? listParts(result) : [make("p", { class: "rece-hint" }, say("noResult"))]));
   };
+  addPanel(node, panel);
+  show();
   watchLoading(node, () => {
     const remembered = latest.get(keyOf(node));
     if (remembered && !node.properties[KEPT]) node.properties[KEPT] = /** @type {any} */ (remembered);

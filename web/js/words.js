@@ -30,6 +30,7 @@ const ENGLISH = {
   suggest: "Preserve too:",
   suggestOne: "Add '{text}' to the list to preserve",
 
+  noResult: "What comes out of a run is shown here.",
   resultLabel: "Result of the erasure",
   attackLabel: "Result of the attack",
   forgotten: "forgotten",

@@ -1,0 +1,86 @@
+"""What the panels say while somebody types, when a run fails, and beside the second picture."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from .test_journey import CLASSIC, NEWEST, OWN, QUICK, RESULT, VUE, overlap
+
+PLANNED = "What will be erased"
+LOOKS = [(OWN, CLASSIC), (NEWEST, VUE)]
+
+
+@pytest.mark.parametrize(("page", "nodes"), LOOKS)
+def test_mistakes_are_told_while_typing(open_page, page, nodes):
+    artist = open_page(page, nodes)
+    artist.press("Control+Shift+X")
+    artist.answer("")
+    artist.look_at("ReceConcepts")
+    panel = artist.panel(PLANNED)
+    expect(panel).to_contain_text("Nothing to forget yet")
+
+    artist.fill("ReceConcepts", "targets", "snoopy\nvan gogh => Van Gogh\nsnoopy")
+    expect(panel).to_contain_text("Line 2: 'van gogh' is its own anchor")
+    expect(panel).to_contain_text("Line 3: 'snoopy' is listed twice.")
+    artist.fill("ReceConcepts", "targets", "snoopy\nvan gogh => art")
+    expect(panel.get_by_role("status")).to_have_count(0)
+    expect(panel).to_contain_text("van gogh2 tokens→ 'art'")
+
+    artist.fill("ReceConcepts", "targets", " ".join(["cat"] * 80))
+    expect(panel).to_contain_text("at most 75 are read")
+    artist.fill("ReceConcepts", "targets", "snoopy")
+    panel.get_by_role("button", name="+ a house").press("Enter")
+    assert artist.node("ReceConcepts")["values"]["preserve"] == "a house"
+    expect(panel.get_by_role("button", name="+ a house")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("page", "nodes"), LOOKS)
+def test_the_kind_fills_in_what_the_paper_has(open_page, page, nodes):
+    artist = open_page(page, nodes)
+    artist.press("Control+Shift+X")
+    artist.answer("van gogh")
+    artist.choose("ReceConcepts", "kind", "style")
+    expect(artist.panel(PLANNED)).to_contain_text("1 epoch, derivation ridge 0.001, anchor 'art'")
+    assert artist.node("ReceConcepts")["values"]["default_anchor"] == "art"
+    assert artist.node("ReceIterate")["values"]["epochs"] == 3, "not while the schedule is automatic"
+    artist.choose("ReceIterate", "schedule", "paper")
+    assert artist.node("ReceIterate")["values"]["epochs"] == 1
+    assert artist.node("ReceIterate")["values"]["derivation_ridge"] == 0.001
+    artist.choose("ReceConcepts", "kind", "nudity")
+    assert artist.node("ReceIterate")["values"]["epochs"] == 3
+    assert artist.node("ReceConcepts")["values"]["default_anchor"] == ""
+    artist.choose("ReceIterate", "epochs", 5)
+    assert artist.node("ReceIterate")["values"]["schedule"] == "manual"
+    artist.choose("ReceConcepts", "kind", "style")
+    values = artist.node("ReceIterate")["values"]
+    assert (values["epochs"], values["derivation_ridge"]) == (5, 0.001), "only what nobody chose is filled in"
+
+
+@pytest.mark.parametrize(("page", "nodes"), LOOKS)
+def test_before_and_after_from_one_seed_and_the_reason_of_a_failure(open_page, page, nodes):
+    artist = open_page(page, nodes)
+    artist.press("Control+Shift+X")
+    artist.answer("circle => square")
+    artist.page.evaluate(QUICK)
+    artist.look_at("ReceIterate")
+    artist.right_click("ReceIterate", "Compare before and after")
+    original, erased = sorted(
+        (node for node in artist.nodes() if node["type"] == "KSampler"),
+        key=lambda node: node["inputs"]["model"][0],
+    )
+    assert original["inputs"]["model"][0] == "ReceDemoModel" and erased["inputs"]["model"][0] == "ReceIterate"
+    assert original["inputs"]["seed"] == erased["inputs"]["seed"] and artist.node("PrimitiveInt")["values"]["value"] == 3
+    assert {original["inputs"]["positive"][0], erased["inputs"]["positive"][0]} == {"CLIPTextEncode"}
+    compare = artist.node("ReceCompare")
+    assert [compare["inputs"][name][0] for name in ("before", "after")] == ["VAEDecode", "VAEDecode"]
+    boxes = [node["box"] for node in artist.nodes()]
+    assert not any(overlap(one, other) for i, one in enumerate(boxes) for other in boxes[i + 1 :])
+
+    artist.choose("ReceIterate", "edit_ridge", -1)
+    artist.choose("ReceIterate", "schedule", "manual")
+    artist.choose("ReceIterate", "edit_ridge", 0.0)
+    artist.choose("ReceIterate", "preserve_scale", 0.0)
+    artist.choose("ReceIterate", "mode", "paper")
+    artist.run()
+    expect(artist.panel(RESULT)).to_contain_text("Stopped: ")
