@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from demo.graphs import PIXELS
 from harness.client import Client, Prompt
 from harness.environment import ROOT
 from harness.graph import Graph
@@ -46,11 +47,11 @@ CIRCLES = "\n".join(small.PLAN.targets)
 #: Each beside what is drawn for its picture: the same graph with words that the small model knows.
 OWN: dict[Callable[[], Graph], Callable[[], Graph]] = {
     own.artistic_style: partial(
-        own.artistic_style, CIRCLES, "\n".join(small.PLAN.preserved), ("a red circle", "a blue star"), small.PIXELS
+        own.artistic_style, CIRCLES, "\n".join(small.PLAN.preserved), ("a red circle", "a blue star"), PIXELS
     ),
-    own.audit_a_checkpoint: partial(own.audit_a_checkpoint, "a red circle", "a red square", small.PIXELS),
+    own.audit_a_checkpoint: partial(own.audit_a_checkpoint, "a red circle", "a red square", PIXELS),
     own.i2p_table: partial(own.i2p_table, CIRCLES),
-    own.flux: partial(own.flux, "red circle => red square", "a red circle", small.PIXELS),
+    own.flux: partial(own.flux, "red circle => red square", "a red circle", PIXELS),
 }
 RUNS = {"count_a_table": 6, "i2p_table": 6}  # one for each row of a table that the output folder must not have yet
 

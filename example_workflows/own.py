@@ -131,11 +131,16 @@ def flux(
         guided = graph.add("FluxGuidance", conditioning=encoded[0], guidance=3.5)
         negative = graph.add("CLIPTextEncode", clip=loaded[1], text="")
         size = graph.add("EmptySD3LatentImage", width=pixels, height=pixels, batch_size=1)
-        drawn = []
-        for model in (loaded[0], erased[0]):
-            steps = _steps(model, guided[0], negative[0], size[0]) | {"cfg": 1.0, "scheduler": "simple"}
-            drawn.append(graph.add("VAEDecode", samples=graph.add("KSampler", **steps)[0], vae=loaded[2])[0])
-        _compare(graph, *drawn, prompt)
+        settings = {"cfg": 1.0, "scheduler": "simple"}
+        before, after = (
+            graph.add(
+                "VAEDecode",
+                samples=graph.add("KSampler", **_steps(model, guided[0], negative[0], size[0]) | settings)[0],
+                vae=loaded[2],
+            )[0]
+            for model in (loaded[0], erased[0])
+        )
+        _compare(graph, before, after, prompt)
     return graph
 
 
