@@ -66,7 +66,7 @@ class ReceTally(io.ComfyNode):
         rows[drawn.number] = make_row(drawn, counts, [str(result["filename"]) for result in saved.results])
         write_table(path, rows)
         text = show_on_node(f"{len(rows)} cases in {path.name}")
-        return io.NodeOutput(sum_table(rows), ui={**saved.as_dict(), **text.as_dict()})
+        return io.NodeOutput(sum_table(rows), ui={**saved.as_dict(), **text})
 
 
 def locate_table(name: str) -> Path:
