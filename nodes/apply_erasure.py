@@ -53,7 +53,7 @@ class ReceApplyErasure(io.ComfyNode):
     @classmethod
     def execute(cls, model, clip, erasure, strength) -> io.NodeOutput:
         described = describe_model(model, erasure.text_weights)
-        erasure.check_encoder(fingerprint_encoder(clip))
+        note = erasure.check_encoder(fingerprint_encoder(clip))
         check_fit(erasure, described)
         entries = {stream: described.streams[stream] for stream in erasure.parts}
         progress = Progress(2 * sum(map(len, entries.values())))
@@ -63,4 +63,5 @@ class ReceApplyErasure(io.ComfyNode):
             for stream, of_stream in entries.items()
         }
         report = f"{describe_fit(erasure, described, bases)}\n{describe_rounding(model, erased, erasure)}."
+        report += f"\n{note}" if note else ""
         return io.NodeOutput(erased, report, ui=show_on_node(report))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..rece_core.alignment import EncodedText, join_segments
-from ..rece_core.fingerprint import Fingerprint, fingerprint
+from ..rece_core.fingerprint import Fingerprint, fingerprint_streams
 from ..rece_core.plan import FINGERPRINT_TEXT
 from ..rece_core.text_model import POOLED, TOKENS, OnStep
 from .token_rows import Place, locate_words
@@ -133,8 +133,8 @@ def encode_streams(clip: Any, text: str) -> Mapping[str, EncodedText]:
 
 
 def fingerprint_encoder(clip: Any) -> dict[str, Fingerprint]:
-    """The fingerprints of a text encoder as it stands, by stream, its LoRAs and clip skip included."""
-    return {stream: fingerprint(text.tokens) for stream, text in encode_streams(clip, FINGERPRINT_TEXT).items()}
+    """The fingerprints of a text encoder as it stands, its LoRAs and clip skip included; see `fingerprint_streams`."""
+    return fingerprint_streams(encode_streams(clip, FINGERPRINT_TEXT))
 
 
 def _list_groups(clip: Any, encoders: frozenset[str]) -> list[tuple[str, ...]]:

@@ -201,5 +201,5 @@ def _report(inquiry: Inquiry, attack: str, attacks: Sequence[Prompt]) -> io.Node
         texts,
         [measures.recoverable for measures in measured],
         [measures.norm_ratio for measures in measured],
-        ui=show_on_node("\n".join(texts), describe_attacked(inquiry.target.text, measured, "\n".join(texts))),
+        ui=show_on_node("\n".join(texts), describe_attacked(inquiry.prompt.encoded.text, measured, "\n".join(texts))),
     )

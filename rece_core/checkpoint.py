@@ -18,7 +18,6 @@ from .text_model import OnStep, TextModel
 
 MODEL = "model."  # what names in checkpoints have before the host's names
 UNET = f"{MODEL}diffusion_model."
-SCALES = ("scale_weight", "weight_scale", "comfy_quant")  # beside quantised weights, in the host's formats
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
         raise ValueError(f"{path.name}: {error}") from error
 
     for entry in family.entries if inside else ():
-        _require_plain(file, entry)
+        file.dtype_of(MODEL + entry.name)  # weights that can't be read are told at once
 
     def read(entries: Sequence[TextEntry], on_step: OnStep) -> Iterator[Weight]:
         for entry in entries:
@@ -78,18 +77,6 @@ def list_changes(checkpoint: Checkpoint, erasure: Erasure, strength: float = 1.0
             biases[name] = strength * added + biases.get(name, 0.0)
     changes = {MODEL + name: _edit_later(file, MODEL + name, parts, strength) for name, parts in edits.items()}
     return changes | {MODEL + name: _add_later(file, MODEL + name, added) for name, added in biases.items()}
-
-
-def _require_plain(file: TensorFile, entry: TextEntry) -> None:
-    """ValueError where a text entry is stored in a way that its numbers alone do not tell."""
-    name = MODEL + entry.name
-    file.dtype_of(name)
-    scale = next((each for each in SCALES if name.removesuffix("weight") + each in file.tensors), None)
-    if scale:
-        raise ValueError(
-            f"{name} in {file.path.name} is quantised, with a {scale} beside it. Use the nodes in ComfyUI, which read "
-            "such weights, or a checkpoint in plain fp16, bf16, fp8 or fp32."
-        )
 
 
 def _edit_later(file: TensorFile, name: str, edits: Sequence[tuple[TextEntry, Part]], strength: float) -> Change:

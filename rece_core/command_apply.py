@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from argparse import Namespace
 
 from .checkpoint import open_checkpoint
 from .clip_texts import CheckpointTexts
 from .command_files import check_files, finish
 from .erasure_file import load_erasure
-from .fingerprint import fingerprint
+from .fingerprint import fingerprint_streams
 from .fit import check_fit
 from .plan import FINGERPRINT_TEXT
 from .stored_encoders import find_encoders
@@ -24,6 +25,8 @@ def run(options: Namespace) -> str:
     encoders = find_encoders(checkpoint.file, checkpoint.model.family.name)
     check_files(options, checkpoint)
     encode = CheckpointTexts(checkpoint.file, encoders, load_tokenizer(options.tokenizer))
-    erasure.check_encoder({stream: fingerprint(text.tokens) for stream, text in encode(FINGERPRINT_TEXT).items()})
+    note = erasure.check_encoder(fingerprint_streams(encode(FINGERPRINT_TEXT)))
+    if note:
+        logging.getLogger(__name__).warning(note)
     del encode  # no longer needed, and as large as all else together
     return finish(options, checkpoint, erasure, options.strength)

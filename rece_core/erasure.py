@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .concepts import Concepts
 from .erase import EpochRecord
-from .fingerprint import Fingerprint, same_fingerprint
+from .fingerprint import CLOSE, TOLERANCE, Fingerprint, estimate_difference
 from .gram import Weight
 from .operator import Operator
 from .seal import Seal
@@ -85,7 +85,7 @@ class Part:
 class Erasure:
     """What was erased onto what, from each stream of the text (see `text_entries`).
 
-    parts: by stream, tokens first. encoder: fingerprint of what the text encoder gives for each of them, which an
+    parts: by stream, tokens first. encoder: fingerprints of what the text encoder gives for each of them, which an
     erasure cannot do without. family: of the model it was made on. left_alone: streams that the model reads and that
     were not erased, each with the reason. text_weights: the user's own choice of text entries, see `find_family`.
     """
@@ -105,15 +105,26 @@ class Erasure:
         """See `Part.change_of`, of the stream that `weight` reads."""
         return self.parts[weight.stream].change_of(weight)
 
-    def check_encoder(self, encoder: Mapping[str, Fingerprint]) -> None:
-        """ValueError unless `encoder`, fingerprints by stream, is the text encoder this erasure was made for."""
+    def check_encoder(self, encoder: Mapping[str, Fingerprint]) -> str:
+        """What to say where `encoder`, fingerprints by stream, is only close to the one this erasure was made for.
+
+        Empty where it is the same up to the rounding of 16 bits. ValueError where it is another one.
+        """
+        apart = 0.0
         for stream, expected in self.encoder.items():
-            if stream not in encoder or not same_fingerprint(expected, encoder[stream]):
+            apart = max(apart, estimate_difference(expected, encoder.get(stream, ())))
+            if apart > CLOSE:
                 raise ValueError(
                     f"this erasure was made for another text encoder, where the same words have other embeddings "
                     f"(stream '{stream}'), so it would erase something else. Use the checkpoint family it was made "
                     "with, or erase again on this one."
                 )
+        if apart <= TOLERANCE:
+            return ""
+        return (
+            f"the text encoder gives embeddings about {apart:.0%} off those it was made with, as a copy in fp8 does, "
+            "so all of it is approximate."
+        )
 
     def check_family(self, family: str) -> None:
         """ValueError unless `family` is the one this erasure was made on."""

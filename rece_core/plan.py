@@ -9,7 +9,7 @@ from .alignment import EncodedText
 from .concept_texts import ConceptTexts
 from .concepts import Concepts
 from .erase import count_steps
-from .fingerprint import Fingerprint, fingerprint
+from .fingerprint import Fingerprint, fingerprint_streams
 from .presets import PROBES
 from .prior import choose_captions
 from .schedule import RIDGES, Goals
@@ -98,7 +98,7 @@ def plan_erasure(
         chosen,
         notes=dict.fromkeys(unsealed, "not sealed: no bias to put back what texts have in common"),
         left_alone=left_alone,
-        encoder={source: fingerprint(given[source].tokens) for source in sources},
+        encoder=fingerprint_streams({source: given[source] for source in sources}),
         captions=choose_captions(concepts) if any(each.needs_prior for each in chosen.values()) else (),
         goals=goals,
     )

@@ -26,6 +26,8 @@ FLOATS = {
     "F8_E5M2": torch.float8_e5m2,
 }
 
+SCALES = ("scale_weight", "weight_scale", "comfy_quant")  # beside quantised weights, in the host's formats
+
 
 @dataclass(frozen=True)
 class StoredTensor:
@@ -57,12 +59,18 @@ class TensorFile:
         return max((stored.stop for stored in self.tensors.values()), default=self.data_start)
 
     def dtype_of(self, name: str) -> torch.dtype:
-        """The type that `name` is stored in; ValueError where it is none that holds plain numbers with a point."""
+        """The type that `name` is stored in; ValueError where its numbers are not there as they are."""
         stored = self.tensors[name].dtype
         if stored not in FLOATS:
             raise ValueError(
-                f"{name} in {self.path.name} is stored as {stored}; expected one of {', '.join(FLOATS)}. Weights that "
-                "are quantised otherwise are erased in ComfyUI, where the nodes read them."
+                f"{name} in {self.path.name} is stored as {stored}; expected one of {', '.join(FLOATS)}. Use the nodes "
+                "in ComfyUI for weights that are quantised otherwise."
+            )
+        scale = next((each for each in SCALES if name.removesuffix("weight") + each in self.tensors), None)
+        if scale:
+            raise ValueError(
+                f"{name} in {self.path.name} is quantised, with a {scale} beside it. Use the nodes in ComfyUI, which "
+                "read such weights, or a checkpoint in plain fp32, fp16, bf16 or fp8."
             )
         return FLOATS[stored]
 

@@ -144,6 +144,15 @@ def test_a_text_encoder_that_is_not_whole(folder: Path, tmp_path: Path) -> None:
         encode(tmp_path, "sd2")
 
 
+def test_a_text_encoder_that_is_quantised(folder: Path, tmp_path: Path) -> None:
+    weights = make_encoders("sd1")
+    weights["cond_stage_model.transformer.text_model.encoder.layers.1.mlp.fc2.scale_weight"] = torch.ones(())
+    save_checkpoint(tmp_path / "sd1.safetensors", weights)
+    save_tokenizer(tmp_path / "words")
+    with pytest.raises(ValueError, match=r"fc2.weight in sd1.safetensors is quantised, with a scale_weight beside it"):
+        encode(tmp_path, "sd1")
+
+
 def test_the_words_of_the_host_around_the_pack(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "comfy").mkdir()
     save_tokenizer(tmp_path / "comfy" / "sd1_tokenizer")

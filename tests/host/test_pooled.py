@@ -127,7 +127,7 @@ def test_the_saved_model_has_the_change_in_those_columns_alone(client: Client, s
 
 def test_what_is_derived_from_the_unedited_model_is_the_target_in_both_streams(client: Client) -> None:
     graph = PooledGraph()
-    derived = graph.derive(graph.model, derivation_ridge=1e-6, ridge_scale="relative")
+    derived = graph.derive(graph.model, derivation_ridge=1e-4, ridge_scale="relative")
     measures = graph.show(derived[1])
     target, other = graph.encode("a red circle"), graph.encode("a blue square")
     near, far = (graph.compare(graph.draw(graph.model, target), each) for each in (
@@ -186,7 +186,7 @@ def test_a_width_that_fits_with_another_text_encoder_is_refused(client: Client) 
 
 def test_the_user_may_say_which_weights_read_the_text(client: Client) -> None:
     graph = PooledGraph()
-    erased = graph.erase(text_weights="*.output_blocks.*.attn2.to_?.weight")[0]
+    erased = graph.erase(text_weights="output_blocks.*.attn2.to_[kv].weight")[0]
     changed = graph.show(graph.add("ProbeChangedWeights", first=graph.model, second=erased)[0])
     names = [line.split()[0] for line in client.run(graph).text(changed)[0].splitlines()]
     assert names and all(re.match(r"output_blocks\..*\.attn2\.to_[kv]\.weight", name) for name in names)
