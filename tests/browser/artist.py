@@ -29,7 +29,8 @@ READ = """() => {
 
 # Puts the corner of what is looked at below the page's menus, as large as fits and no larger than life.
 LOOK = """(types) => {
-  const boxes = app.canvas.graph.nodes.filter(({ type }) => types.includes(type)).map(({ pos, size }) => [...pos, ...size]);
+  const nodes = app.canvas.graph.nodes.filter(({ type }) => types.includes(type));
+  const boxes = nodes.map(({ pos, size }) => [...pos, ...size]);
   const left = Math.min(...boxes.map(([x]) => x));
   const top = Math.min(...boxes.map(([, y]) => y)) - 40;
   const right = Math.max(...boxes.map(([x, , width]) => x + width));
@@ -41,12 +42,13 @@ LOOK = """(types) => {
   app.canvas.setDirty(true, true);
 }"""
 
-# Which of the text fields of several lines a widget is: of its node's own in Nodes 2.0, of all in the classic ones.
-NUMBER = """([type, name]) => {
-  const own = app.canvas.graph.nodes.find((node) => node.type === type);
-  const nodes = LiteGraph.vueNodesMode ? [own] : app.canvas.graph.nodes;
-  const fields = nodes.flatMap((node) => (node.widgets ?? []).filter((each) => each.type === "customtext"));
-  return fields.indexOf(own.widgets.find((each) => each.name === name));
+# The text field of a widget of several lines: its own element, or in Nodes 2.0 the one of its place in the node.
+FIELD = """([type, name]) => {
+  const node = app.canvas.graph.nodes.find((each) => each.type === type);
+  const widget = node.widgets.find((each) => each.name === name);
+  if (!LiteGraph.vueNodesMode) return widget.inputEl ?? widget.element;
+  const fields = node.widgets.filter((each) => each.type === "customtext");
+  return document.querySelectorAll(`[data-node-id="${node.id}"] textarea`)[fields.indexOf(widget)];
 }"""
 
 CHOOSE = """([type, name, value]) => {
@@ -137,11 +139,9 @@ class Artist:
 
     def fill(self, type: str, widget: str, text: str) -> None:
         """Type into a text field of the only node of a type, as both kinds of nodes have it."""
-        number = self.page.evaluate(NUMBER, [type, widget])
-        field = self.page.locator(f".lg-node[data-node-id='{self.node(type)['id']}'] textarea").nth(number)
-        if not self.page.evaluate("() => window.LiteGraph.vueNodesMode"):
-            field = self.page.locator("textarea.comfy-multiline-input").nth(number)
-        field.fill(text)
+        found = self.page.evaluate_handle(FIELD, [type, widget]).as_element()
+        assert found is not None
+        found.fill(text)
 
     def choose(self, type: str, widget: str, value: Any) -> None:
         """Set another widget of the only node of a type, as the page does when it is chosen from its list."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, expect, sync_playwright
 
 from harness.client import Client
 from harness.environment import HOSTS, NEWEST_PAGE, SetupError, locate_host
@@ -30,6 +30,7 @@ OpenPage = Callable[[str, str], Artist]
 def browser() -> Iterator[Browser]:
     """Chromium without a window: the system's own, or the one that Playwright has installed."""
     found = next((path for path in map(shutil.which, NAMES) if path), None)
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         try:
             started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
@@ -61,9 +62,7 @@ def start_page_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call
 
 
 @pytest.fixture
-def open_page(
-    browser: Browser, start_page_server: Callable[[str], Server], tmp_path: Path
-) -> Iterator[OpenPage]:
+def open_page(browser: Browser, start_page_server: Callable[[str], Server], tmp_path: Path) -> Iterator[OpenPage]:
     """`open_page("own", "classic")`: the page with a workflow that draws; at the test's end it is closed.
 
     Its last moment is kept as a picture in the test's folder. A test fails where our scripts raised an error.
