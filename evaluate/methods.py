@@ -39,9 +39,9 @@ METHODS = (
     _iterate("orthogonal", mode="orthogonal"),
     _iterate("paper + seal", seal=1.0),
     _iterate("prior + seal", mode="prior", seal=1.0),
-    _iterate("prior + seal, 1 epoch", mode="prior", seal=1.0, epochs=1, iteration="cumulative"),
     _iterate("strict + seal", mode="strict", seal=1.0),
     _iterate("orthogonal + seal", mode="orthogonal", seal=1.0),
     _iterate("prior + seal, hardened", hardened=True, mode="prior", seal=1.0),
+    # What RECE Iterate does where nothing is changed.
     _iterate("automatic, prior + seal", schedule="automatic", mode="prior", seal=1.0, epochs=3, iteration="cumulative"),
 )

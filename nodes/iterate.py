@@ -65,10 +65,10 @@ class ReceIterate(io.ComfyNode):
                 io.Combo.Input(
                     "iteration",
                     options=list(ITERATIONS),
-                    default=ITERATIONS[0],
-                    tooltip="'paper': each epoch edits the result of the last. 'cumulative': each epoch solves again "
-                    "from the original weights with all that was found so far, which avoids setbacks from one epoch to "
-                    "the next.",
+                    default="cumulative",
+                    tooltip="'paper': each epoch edits the result of the last, as schedule 'paper' always does. "
+                    "'cumulative': each epoch solves again from the original weights with all that was found so far, "
+                    "which avoids setbacks from one epoch to the next.",
                 ),
                 io.Int.Input(
                     "epochs",
@@ -116,7 +116,7 @@ class ReceIterate(io.ComfyNode):
         goals = Goals.from_sliders(thoroughness, carefulness) if schedule == "automatic" else None
         if schedule == "paper":
             preset, paper = get_preset(concepts.kind), EditSettings()
-            epochs, derivation_ridge = preset.epochs, preset.derivation_ridge
+            iteration, epochs, derivation_ridge = "paper", preset.epochs, preset.derivation_ridge
             widgets |= {
                 "erase_scale": paper.erase_scale,
                 "preserve_scale": paper.preserve_scale,
