@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ ATTACKS: dict[str, dict[str, Any]] = {
 }
 GRADIENT_ATTACKS = ("concept inversion", "discrete tokens", "free embedding")
 GRADIENT_STEPS = 100
+HARDENED_AGAINST, HARDENED_PROMPTS = "concept inversion", 4  # the last of the prompts; attacks begin with the first
 SEED = 11
 
 
@@ -91,23 +93,10 @@ class Experiment:
         """An attack of `GRADIENT_ATTACKS` on the first `prompts` of what was erased."""
         graph, demo = self._begin()
         model = self._add_model(graph, demo, method)
-        asked = []
-        for seed, question in enumerate(self.task.questions()["by name"][:prompts]):
-            node = graph.add(
-                "ReceRedTeamOptimise",
-                model=demo[0],
-                model_under_test=model,
-                clip=demo[1],
-                target=question.prompt,
-                attack=name,
-                tokens=4,
-                steps=GRADIENT_STEPS,
-                learning_rate=0.0,  # what suits the attack
-                batch_size=4,
-                seed=seed,
-                latent=graph.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=4)[0],
-            )
-            asked.append((question, node[0]))
+        questions = self.task.questions()["by name"][:prompts]
+        asked = [
+            (question, _optimise(graph, demo, model, name, question, seed)) for seed, question in enumerate(questions)
+        ]
         return self._run(graph, demo, model, method, asked)
 
     def count(self, pictures: Pictures) -> dict[str, int]:
@@ -137,6 +126,19 @@ class Experiment:
     def _add_model(self, graph: Graph, demo: Node, method: Method) -> Output:
         if method.widgets is None:
             return demo[0]
+        model = self._add_erasure(graph, demo, method.widgets)
+        if not method.hardened:
+            return model
+        found = [
+            _optimise(graph, demo, model, HARDENED_AGAINST, question, SEED + number)
+            for number, question in enumerate(self.task.questions()["by name"][-HARDENED_PROMPTS:])
+        ]
+        joined = reduce(
+            lambda one, other: graph.add("ConditioningCombine", conditioning_1=one, conditioning_2=other)[0], found
+        )
+        return self._add_erasure(graph, demo, method.widgets, embeddings=joined)
+
+    def _add_erasure(self, graph: Graph, demo: Node, widgets: dict[str, Any], **inputs: Output) -> Output:
         concepts = graph.add(
             "ReceConcepts",
             kind="custom",
@@ -145,6 +147,7 @@ class Experiment:
             preserve=self.task.preserve,
             phrasings="by kind",
             captions=self._captions,
+            **inputs,
         )
         return graph.add(
             "ReceIterate",
@@ -152,7 +155,7 @@ class Experiment:
             clip=demo[1],
             concepts=concepts[0],
             probes=self.task.probes(),
-            **method.widgets,
+            **widgets,
         )[0]
 
     def _run(
@@ -164,6 +167,24 @@ class Experiment:
         result = self.client.run(graph)
         pixels = [picture[..., :3] for node in nodes for picture in result.images(node)]
         return Pictures(np.stack(pixels), [q for q, _ in asked for _ in range(self.per_prompt)])
+
+
+def _optimise(graph: Graph, demo: Node, model: Output, attack: str, question: Question, seed: int) -> Output:
+    """CONDITIONING that an attack by gradient on `model` finds for what was erased."""
+    return graph.add(
+        "ReceRedTeamOptimise",
+        model=demo[0],
+        model_under_test=model,
+        clip=demo[1],
+        target=question.prompt,
+        attack=attack,
+        tokens=4,
+        steps=GRADIENT_STEPS,
+        learning_rate=0.0,  # what suits the attack
+        batch_size=4,
+        seed=seed,
+        latent=graph.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=4)[0],
+    )[0]
 
 
 def measure_change(before: Pictures, after: Pictures) -> float:

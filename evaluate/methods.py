@@ -10,15 +10,19 @@ from demo.graphs import ITERATE
 
 @dataclass(frozen=True)
 class Method:
-    """One row of the table. widgets: of RECE Iterate, None for the original model; negative: a negative prompt."""
+    """One row of the table. widgets: of RECE Iterate, None for the original model; negative: a negative prompt.
+
+    hardened: whether it erases twice, the second time with what concept inversion found after the first.
+    """
 
     name: str
     widgets: dict[str, Any] | None = None
     negative: bool = False
+    hardened: bool = False
 
 
-def _iterate(name: str, **changes: Any) -> Method:
-    return Method(name, {**ITERATE, **changes})
+def _iterate(name: str, hardened: bool = False, **changes: Any) -> Method:
+    return Method(name, {**ITERATE, **changes}, hardened=hardened)
 
 
 ORIGINAL = Method("original")
@@ -37,5 +41,7 @@ METHODS = (
     _iterate("prior + seal", mode="prior", seal=1.0),
     _iterate("strict + seal", mode="strict", seal=1.0),
     _iterate("orthogonal + seal", mode="orthogonal", seal=1.0),
+    _iterate("prior + seal, hardened", hardened=True, mode="prior", seal=1.0),
+    # What RECE Iterate does where nothing is changed.
     _iterate("automatic, prior + seal", schedule="automatic", mode="prior", seal=1.0, epochs=3, iteration="cumulative"),
 )

@@ -1,8 +1,9 @@
 """The algebra at scale, without pictures: many targets at Stable Diffusion 1.4's shape, with CLIP-like embeddings.
 
-python -m evaluate.scale [--targets 1 100 1000] [--threads 2]
+python -m evaluate.scale [--targets 1 100 1000] [--rows NAME ...] [--threads 1]
 
-Prints a Markdown table: seconds, peak memory above weights and texts, what is forgotten, and drift on held-out texts.
+Prints a Markdown table: seconds of processor time, which other work on the machine changes little; peak memory above
+weights and texts; what is forgotten; drift on held-out texts.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ from rece_core.gram import Weight, accumulate_gram
 from rece_core.prior import accumulate_prior
 from rece_core.settings import EditSettings, EraseSettings
 
+MODES = {
+    "paper": EditSettings(),
+    "prior": EditSettings(mode="prior"),
+    "strict": EditSettings(mode="strict"),
+    "orthogonal": EditSettings(mode="orthogonal", tokens="last"),
+}
 METHODS = {
-    "paper": EraseSettings(EditSettings(), 0),
-    "prior": EraseSettings(EditSettings(mode="prior"), 0),
-    "strict": EraseSettings(EditSettings(mode="strict"), 0),
-    "orthogonal": EraseSettings(EditSettings(mode="orthogonal", tokens="last"), 0),
-    "prior + seal": EraseSettings(EditSettings(mode="prior"), 0, seal=1.0),
+    name + (" + seal" if seal else ""): EraseSettings(edit, 0, seal=seal)
+    for seal in (0.0, 1.0)
+    for name, edit in MODES.items()
 }
 CAPTIONS, PROBES = 200, 50
 
@@ -69,10 +74,10 @@ def measure(name: str, targets: int, threads: int) -> str:
     torch.set_num_threads(threads)
     case, settings = CASES["sd14"], METHODS[name]
     weights, texts = make_weights(case), make_texts(case.width, targets)
-    loaded, start = reset_peak(), time.perf_counter()
+    loaded, start = reset_peak(), time.process_time()
     with torch.inference_mode():
         record = erase(weights, texts, settings)
-    seconds, peak = time.perf_counter() - start, read_status("VmHWM")
+    seconds, peak = time.process_time() - start, read_status("VmHWM")
     memory = "–" if peak is None or loaded is None else f"{(peak - loaded) / 1e6:.0f}"
     return f"| {name} | {targets} | {seconds:.1f} | {memory} | {record.forgotten:.1%} | {record.drift:.1%} |"
 
@@ -88,11 +93,12 @@ def erase(weights: list[Weight], texts: EncodedConcepts, settings: EraseSettings
 def main() -> None:
     parser = argparse.ArgumentParser(prog="evaluate.scale", description=__doc__.splitlines()[0])
     parser.add_argument("--targets", type=int, nargs="+", default=[1, 100, 1000])
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rows", nargs="+", choices=METHODS, default=list(METHODS), metavar="NAME")
+    parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     print("| mode | targets | seconds | memory (MB) | forgotten | drift |\n|---|---:|---:|---:|---:|---:|", flush=True)
     for targets in given.targets:
-        for name in METHODS:
+        for name in given.rows:
             with multiprocessing.get_context("spawn").Pool(1) as pool:
                 print(pool.apply(measure, (name, targets, given.threads)), flush=True)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
 from .experiment import ATTACKS, GRADIENT_ATTACKS
+from .methods import METHODS
 
+Row = TypeVar("Row")
+ORDER = [method.name for method in METHODS]
 Cells = dict[str, dict[str, dict[str, Any]]]
 FORGOTTEN = ("by name", "by synonym", "in other phrasings", "by description", "floor")
 KEPT = (
@@ -39,7 +43,7 @@ def write_tables(cells: Cells) -> str:
                 lines += [f"{title}:", "", f"| method | {' | '.join(shown)} |", "|---" * (len(shown) + 1) + "|"]
                 lines += [
                     f"| {method} | {' | '.join(_show(row.get(column)) for column in shown)} |"
-                    for method, row in rows.items()
+                    for method, row in _sort(rows).items()
                 ]
                 lines.append("")
     return "\n".join(lines)
@@ -64,17 +68,26 @@ def find_interval(cell: dict[str, int]) -> tuple[float, float]:
 def write_chart(cells: Cells, path: Path) -> None:
     """A panel a task: for each method, what is kept against the worst closed-form way to what was erased."""
     figure = Figure(figsize=(max(7.0, 5.2 * len(cells)), 5.2), layout="constrained")
+    shown: dict[str, PathCollection] = {}
     for axis, (task, rows) in zip(figure.subplots(1, len(cells), squeeze=False)[0], cells.items(), strict=True):
-        for index, (method, row) in enumerate(rows.items()):
+        for method, row in rows.items():
             ways = [_share(row[column]) for column in (*FORGOTTEN[:-1], *ATTACKS) if column in row]
             if ways and KEPT[1] in row:
-                marker = "osD^vP*X"[index % 8]
-                axis.scatter(max(ways), _share(row[KEPT[1]]), marker=marker, s=70, label=method)
+                index = ORDER.index(method)  # the same look in every panel
+                shown[method] = axis.scatter(
+                    max(ways), _share(row[KEPT[1]]), marker="osD^vP*X"[index % 8], color=f"C{index % 10}", s=70
+                )
         axis.set(title=f"erased: {task}", xlabel="best way to what was erased", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         axis.set_ylabel("kept concepts drawn, other phrasings")
         axis.grid(alpha=0.3)
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    named = _sort(shown)
+    figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=4, fontsize=8)
     figure.savefig(path, dpi=110)
+
+
+def _sort(by_method: dict[str, Row]) -> dict[str, Row]:
+    """In the order of the methods."""
+    return {name: by_method[name] for name in sorted(by_method, key=ORDER.index)}
 
 
 def _share(cell: dict[str, int]) -> float:

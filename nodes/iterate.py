@@ -68,10 +68,10 @@ class ReceIterate(io.ComfyNode):
                 io.Combo.Input(
                     "iteration",
                     options=list(ITERATIONS),
-                    default=ITERATIONS[0],
-                    tooltip="'paper': each epoch edits the result of the last. 'cumulative': each epoch solves again "
-                    "from the original weights with all that was found so far, which avoids setbacks from one epoch to "
-                    "the next.",
+                    default="cumulative",
+                    tooltip="'paper': each epoch edits the result of the last, as schedule 'paper' always does. "
+                    "'cumulative': each epoch solves again from the original weights with all that was found so far, "
+                    "which avoids setbacks from one epoch to the next.",
                 ),
                 io.Int.Input(
                     "epochs",

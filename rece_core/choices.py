@@ -47,8 +47,8 @@ def choose_settings(
 ) -> tuple[EraseSettings, Goals | None]:
     """The settings that `schedule` makes of those asked for, and the goals to search by where it is `automatic`.
 
-    `paper` has mode, epochs, ridges and scales as the paper has them for `kind`, unsealed; `manual` all as they are.
-    Raises ValueError for an unknown schedule or kind, and for sliders beyond 0 to 1.
+    `paper` has mode, iteration, epochs, ridges and scales as the paper has them for `kind`, unsealed; `manual` all as
+    they are. Raises ValueError for an unknown schedule or kind, and for sliders beyond 0 to 1.
     """
     if schedule not in SCHEDULES:
         raise ValueError(f"schedule is {schedule!r}; expected one of: {', '.join(SCHEDULES)}.")
@@ -57,6 +57,12 @@ def choose_settings(
     if schedule == "paper":
         preset = get_preset(kind)
         edit = EditSettings(tokens=settings.edit.tokens, ridge_scale=settings.edit.ridge_scale)
-        ridge = preset.derivation_ridge
-        settings = replace(settings, edit=edit, epochs=preset.epochs, derivation_ridge=ridge, seal=0.0)
+        settings = replace(
+            settings,
+            edit=edit,
+            epochs=preset.epochs,
+            derivation_ridge=preset.derivation_ridge,
+            iteration="paper",
+            seal=0.0,
+        )
     return settings, None

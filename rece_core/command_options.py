@@ -103,11 +103,11 @@ def _add_concepts(parser: ArgumentParser) -> None:
 def _add_schedule(parser: ArgumentParser) -> None:
     add, erase = parser.add_argument_group("how long").add_argument, EraseSettings()
     schedule = "search for edit ridge and epochs, take the paper's for the kind, or those below (default: automatic)"
-    iteration = "each epoch on top of the last, or from the start with all that was found (default: paper)"
+    iteration = "each epoch on top of the last, or from the start with all that was found (default: cumulative)"
     add("--schedule", choices=SCHEDULES, default="automatic", help=schedule)
     add("--thoroughness", type=float, default=0.5, help="automatic: higher leaves less to recover (default: 0.5)")
     add("--carefulness", type=float, default=0.5, help="automatic: higher lets less drift (default: 0.5)")
-    add("--iteration", choices=ITERATIONS, default=erase.iteration, help=iteration)
+    add("--iteration", choices=ITERATIONS, default="cumulative", help=iteration)
     add("--epochs", type=int, default=erase.epochs, help="after the first edit, or at most so many (default: 3)")
     add("--derivation-ridge", type=float, default=erase.derivation_ridge, help="(default: %(default)s)")
 

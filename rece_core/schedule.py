@@ -1,8 +1,9 @@
 """The automatic schedule: edit ridge and epochs searched for, instead of guessed.
 
 A candidate costs d × d algebra only. For each edit ridge the loop runs until what is recoverable reaches the goal,
-drift passes the limit, or an epoch no longer helps. Of the candidates within the limit those that forget most and leave
-least to recover are alike, and the one of them that drifts least is taken.
+drift passes the limit, or an epoch no longer helps; beside a seal, which leaves little that is recoverable to begin
+with, one epoch is made in any case that drift allows. Of the candidates within the limit those that forget most and
+leave least to recover are alike, and the one of them that drifts least is taken.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from .settings import EraseSettings
 RIDGES = (100.0, 10.0, 1.0, 0.1, 0.01)  # from gentle to thorough
 # On the demo model an epoch that lowers `recoverable` by less costs more of what is kept than it closes.
 HELPS = 0.05
+# Beside a seal it is the descriptions that an epoch closes, which `recoverable` does not see.
+SEALED_EPOCHS = 1
 ALIKE = 0.05  # results whose `recoverable` and `forgotten` differ by less are as good as each other
 
 Run = Callable[[EraseSettings], Iterator[EpochResult]]
@@ -69,13 +72,14 @@ def search_schedule(run: Run, settings: EraseSettings, goals: Goals) -> Schedule
 
 def _follow(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:
     records: list[EpochRecord] = []
+    least = min(SEALED_EPOCHS, settings.epochs) if settings.seal else 0
     reason = f"all {settings.epochs} epochs are done"
     for result in run(settings):
         record = result.record
         if records and record.drift > goals.drift:
             reason = f"epoch {record.epoch} would drift by {record.drift:.1%}, more than {goals.drift:.1%}"
             break
-        if records and record.recoverable > records[-1].recoverable - HELPS:
+        if record.epoch > least and record.recoverable > records[-1].recoverable - HELPS:
             reason = f"epoch {record.epoch} no longer helps"
             break
         records.append(record)
@@ -83,10 +87,10 @@ def _follow(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:
         if record.drift > goals.drift:
             reason = (
                 f"even the first edit drifts by {record.drift:.1%}, more than {goals.drift:.1%}; preserve texts that "
-                "are close to the target, or choose mode 'prior' or 'strict'"
+                "are close to the target, choose mode 'prior' or 'strict', or a more cautious seal"
             )
             break
-        if record.recoverable <= goals.recoverable:
+        if record.epoch >= least and record.recoverable <= goals.recoverable:
             reason = f"what is recoverable, {record.recoverable:.1%}, is within the goal of {goals.recoverable:.1%}"
             break
     chosen = replace(settings, epochs=len(records) - 1)

@@ -108,6 +108,8 @@ def find_seals(
 
 def _leading(apart: Tensor) -> Tensor:
     """F (d, k) with F Fᵀ = Σ (c − a)(c − a)ᵀ / n: k at most d, however many tokens there are."""
+    if len(apart) <= apart.shape[1]:
+        return apart.T / len(apart) ** 0.5
     energies, directions = torch.linalg.eigh(apart.T @ apart / len(apart))
     kept = energies > 1e-10 * energies[-1]
     return directions[:, kept] * energies[kept].sqrt()
@@ -115,8 +117,10 @@ def _leading(apart: Tensor) -> Tensor:
 
 def _lead(values: Tensor) -> Tensor:
     """The leading direction (d_v,) of the columns of `values` (d_v, k), as long as its singular value."""
-    outward, sizes, _ = torch.linalg.svd(values, full_matrices=False)
-    return outward[:, 0] * sizes[0]
+    if values.shape[0] > values.shape[1]:  # by the smaller of the two Gram matrices: cheap for a thousand concepts
+        return values @ torch.linalg.eigh(values.T @ values).eigenvectors[:, -1]
+    energies, directions = torch.linalg.eigh(values @ values.T)
+    return directions[:, -1] * energies[-1].sqrt()
 
 
 def _solve_seal(directions: Tensor, anchors: Tensor, about: Tensor, caution: float) -> Seal:

@@ -51,7 +51,7 @@ def test_the_automatic_schedule_has_goals() -> None:
 def test_the_paper_schedule_keeps_only_what_the_paper_leaves_open() -> None:
     settings, goals = choose_settings("paper", "style", ASKED)
     edit = EditSettings(tokens="last", ridge_scale="relative")
-    assert settings == EraseSettings(edit, epochs=1, derivation_ridge=1e-3, iteration="cumulative", seal=0.0)
+    assert settings == EraseSettings(edit, epochs=1, derivation_ridge=1e-3, iteration="paper", seal=0.0)
     assert goals is None
 
 

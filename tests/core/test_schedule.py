@@ -55,6 +55,20 @@ def test_it_stops_where_an_epoch_no_longer_helps() -> None:
     assert found.reason.endswith("epoch 2 no longer helps.")
 
 
+def test_beside_a_seal_one_epoch_is_made_that_drift_allows() -> None:
+    """What it closes is not in `recoverable`: neither the goal nor what no longer helps stops it before."""
+    sealed = replace(SETTINGS, seal=1.0)
+    for curve, epochs in (
+        (lambda ridge, epoch: (0.1, 0.1), 1),  # within the goal from the start
+        (lambda ridge, epoch: (0.8, 0.1), 1),  # does not help
+        (lambda ridge, epoch: (0.1, 0.2 + 0.2 * epoch), 0),  # drifts
+    ):
+        assert search_schedule(follow(curve), sealed, Goals(0.2, 0.3)).settings.epochs == epochs
+        assert search(curve).settings.epochs == 0, "control: without a seal none is"
+    none = search_schedule(follow(lambda ridge, epoch: (0.1, 0.1)), replace(sealed, epochs=0), Goals(0.2, 0.3))
+    assert none.reason.endswith("is within the goal of 20.0%.")
+
+
 def test_all_epochs() -> None:
     found = search(lambda ridge, epoch: (0.9 - 0.1 * epoch, 0.1))
     assert found.settings.epochs == 3

@@ -110,6 +110,17 @@ def test_the_concept_is_taken_to_its_anchor(seed: int) -> None:
     assert deviation(matrix @ concept, matrix @ anchor) > 0.1, "control"
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([1, 5, 14, 40]))
+def test_what_is_sealed_leads_among_the_values_of_the_concept(seed: int, tokens: int) -> None:
+    """However many tokens: fewer than values have numbers, fewer than embeddings have, or more than both."""
+    matrix, apart = randn(seed, HEIGHT, WIDTH), randn(seed + 1, tokens, WIDTH)
+    contrast = Contrast(apart, randn(seed + 2, WIDTH))
+    seal = find_seals([Weight("v", "value", matrix)], [contrast], make_prior(seed + 3), 0.5, 1.0)[0]["v"]
+    lead = torch.linalg.svd(apart @ matrix.T).Vh[0]
+    assert float((seal.write[:, 0] @ lead).abs()) == pytest.approx(1, abs=1e-9)
+
+
 def project(seal: Seal) -> Tensor:
     """What the seal does to values, whichever basis it is written in: δ wᵀ, and the constant δ wᵀ v_a beside it."""
     return torch.cat([seal.write @ seal.read.T, (seal.write @ seal.level)[:, None]], 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,37 @@ def test_the_first_edit_alone_is_what_edit_model_does(client: Client, mode: str,
     nodes = graph.hash(iterated[0]), graph.hash(edited[0])
     result = client.run(graph)
     assert read_hashes(result, nodes[0]) == read_hashes(result, nodes[1])
+
+
+@pytest.mark.parametrize("mode", ["prior", "orthogonal"])
+def test_the_automatic_schedule_gives_what_the_same_settings_give_by_hand(client: Client, mode: str) -> None:
+    graph = ModelGraph()
+    protection: dict[str, Any] = {"mode": mode, "seal": 1.0, "iteration": "cumulative"}
+    found = graph.iterate(schedule="automatic", carefulness=0.0, epochs=2, **protection)
+    hashed, report = graph.hash(found[0]), graph.show(found[2])
+    result = client.run(graph)
+    chosen = re.search(r"edit ridge ([\d.]+), (\d) epochs: (.+)\.", result.text(report)[0])
+    assert chosen, "the report says what was chosen, and why"
+    assert int(chosen[2]) >= 1, "beside a seal one epoch is made"
+    ridge, epochs = float(chosen[1]), int(chosen[2])
+    by_hand = [graph.iterate(edit_ridge=ridge, epochs=epochs + more, **protection) for more in (0, 1)]
+    same, other = (graph.hash(node[0]) for node in by_hand)
+    again = client.run(graph)
+    assert read_hashes(again, same) == read_hashes(result, hashed)
+    assert read_hashes(again, other) != read_hashes(result, hashed), "control"
+
+
+def test_the_papers_schedule_iterates_as_the_paper_does(client: Client) -> None:
+    graph = ModelGraph()
+    changes: list[dict[str, Any]] = [
+        {"schedule": "paper", "iteration": "cumulative", "mode": "prior", "seal": 1.0, "epochs": 3},
+        {"iteration": "paper", "mode": "paper", "epochs": 1},
+        {"iteration": "cumulative", "mode": "paper", "epochs": 1},
+    ]
+    nodes = [graph.hash(graph.iterate(**each)[0]) for each in changes]
+    result = client.run(graph)
+    scheduled, paper, cumulative = (read_hashes(result, node) for node in nodes)
+    assert scheduled == paper != cumulative
 
 
 def test_a_weaker_or_more_careful_seal_is_another(client: Client) -> None:
