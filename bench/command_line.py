@@ -1,4 +1,4 @@
-"""Peak memory and time of the command line: `python -m bench.command_line TOKENIZER CHECKPOINT...`, on POSIX systems.
+"""Peak memory of the command line: `python -m bench.command_line TOKENIZER CHECKPOINT...`, on POSIX systems.
 
 Each checkpoint is erased from in a process of its own, one edit and three epochs, sealed, a few captions for the prior
 (more of them cost time, not memory). Random weights will do; `tests/host` has scripts that make such files.
@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from math import prod
 from pathlib import Path
 
@@ -24,13 +23,13 @@ UNIT = 1 if sys.platform == "darwin" else 1024  # bytes, of the peak that the sy
 
 def main() -> None:
     tokenizer, *checkpoints = sys.argv[1:]
-    print("| family | file (GB) | text encoders in float32 (GB) | peak (GB) | seconds |")
-    print("|---|---:|---:|---:|---:|")
+    print("| family | file (GB) | text encoders in float32 (GB) | peak (GB) |")
+    print("|---|---:|---:|---:|")
     for each in checkpoints:
         checkpoint = open_checkpoint(Path(each))
-        seconds, peak = measure(checkpoint.file.path, Path(tokenizer))
+        peak = measure(checkpoint.file.path, Path(tokenizer))
         sizes = f"{checkpoint.size / 1e9:.2f} | {measure_encoders(checkpoint) / 1e9:.2f}"
-        print(f"| {checkpoint.model.family.name} | {sizes} | {peak:.2f} | {seconds:.0f} |", flush=True)
+        print(f"| {checkpoint.model.family.name} | {sizes} | {peak:.2f} |", flush=True)
 
 
 def measure_encoders(checkpoint: Checkpoint) -> int:
@@ -40,19 +39,18 @@ def measure_encoders(checkpoint: Checkpoint) -> int:
     return sum(4 * prod(checkpoint.file.tensors[name].shape) for name in names)
 
 
-def measure(checkpoint: Path, tokenizer: Path) -> tuple[float, float]:
-    """Seconds and peak of memory in GB, all of the process counted: Python, torch and the libraries too."""
+def measure(checkpoint: Path, tokenizer: Path) -> float:
+    """The peak in GB, all of the process counted: Python, torch and the libraries too."""
     with tempfile.TemporaryDirectory() as folder:
         captions, out = Path(folder) / "captions.txt", Path(folder) / "out.safetensors"
         captions.write_text(CAPTIONS, "utf-8")
         command = [sys.executable, "-m", "rece_core", "erase", checkpoint, out, *OPTIONS, "--tokenizer", tokenizer]
-        start = time.perf_counter()
         with open(Path(folder) / "report.txt", "w") as report:
             process = subprocess.Popen([*map(str, command), "--captions", str(captions)], stdout=report)
             _, status, usage = os.wait4(process.pid, 0)
         if status:
             sys.exit("the command failed, see above")
-        return time.perf_counter() - start, usage.ru_maxrss * UNIT / 1e9
+        return usage.ru_maxrss * UNIT / 1e9
 
 
 if __name__ == "__main__":

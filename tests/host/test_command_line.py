@@ -98,6 +98,6 @@ def compare(before: Path, graph: Path, command: Path) -> None:
                 continue
             changed += 1
             rounding = (expected.half().double() - expected.double()).norm()
-            assert (given.double() - expected.double()).norm() < 1.1 * rounding, name
+            assert (given.double() - expected.double()).norm() < 1.25 * rounding, name
             assert (given.double() - original.double()).norm() > 100 * rounding, "control: it changes"
     assert changed == 48  # 16 keys, 16 values, 16 biases behind them
