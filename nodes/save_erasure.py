@@ -18,9 +18,7 @@ from .types import CATEGORY, ErasureType
 
 LORAS = "loras"  # the host's own folder, where its LoRA loaders look
 OPERATOR, LORA, DIFFUSERS_LORA = "operator", "LoRA", "LoRA for diffusers"
-SEALED_NOTE = (
-    f"Its biases are read by ComfyUI and Forge alone: '{DIFFUSERS_LORA}' is for diffusers, a checkpoint for A1111."
-)
+SEALED_NOTE = "Its biases are read by ComfyUI and Forge alone; save it anew for diffusers, or a checkpoint for A1111."
 
 
 class ReceSaveErasure(io.ComfyNode):
