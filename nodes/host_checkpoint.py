@@ -11,8 +11,7 @@ import folder_paths
 from comfy_extras.nodes_model_merging import save_checkpoint
 
 from ..rece_core.disk_space import require_space
-
-HEADER = "rece"  # the name in the header of what the pack adds to it
+from ..rece_core.header import FOLDED
 
 
 def write_checkpoint(
@@ -26,7 +25,7 @@ def write_checkpoint(
     output = folder_paths.get_output_directory()
     folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, output)
     require_space(Path(folder), _measure(model.model_state_dict(), clip.get_sd(), vae.get_sd()))
-    added = {HEADER: {name: _read(text) for name, text in provenance.items()}}
+    added = {FOLDED: {name: _read(text) for name, text in provenance.items()}}
     save_checkpoint(model, clip, vae, None, prefix, output, prompt, {**extra, **added})
     return str(Path(subfolder) / f"{name}_{counter:05}_.safetensors")
 

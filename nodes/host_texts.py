@@ -100,9 +100,10 @@ class Prompt:
 def encode_prompt(clip: Any, text: str) -> Prompt:
     """Encode `text` as the host's CLIPTextEncode does, its words taken literally, without weights.
 
-    A stream that the encoder does not give, or gives as zeros because a file of it is not loaded, is left out; so are
-    the rows that the model's mask hides. Raises ValueError for a text longer than the encoder reads in one piece, and
-    for text encoders that the pack does not know.
+    A stream that the encoder does not give, or gives as zeros because a file of it is not loaded, is left out. So are
+    the rows that the model's mask hides, and padding that the encoder sets to zero (AuraFlow, Wan), where no edit can
+    change anything. Raises ValueError for a text longer than the encoder reads in one piece, and for text encoders
+    that the pack does not know.
     """
     literal = re.sub(r"(?<!\\)([()])", r"\\\1", text)  # else '(word:1.2)' would be read as a weight
     tokenized = clip.tokenize(literal)
@@ -115,9 +116,11 @@ def encode_prompt(clip: Any, text: str) -> Prompt:
     streams, rows = {}, {}
     for stream, where, of in _list_streams(passed, encoders, segments, places):
         embedding = where.read_from(passed).float().cpu()
-        if embedding.any():
-            rows[stream] = where
-            streams[stream] = _make_text(text, embedding, where.rows, passed[where.key].shape[-2], of)
+        filled = embedding.any(1)
+        if filled.any():
+            rows[stream] = replace(where, rows=where.rows[filled])
+            total = passed[where.key].shape[-2]
+            streams[stream] = _make_text(text, embedding[filled], rows[stream].rows, total, of)
     return Prompt(streams, passed, rows)
 
 

@@ -18,6 +18,7 @@ from .types import CATEGORY, ErasureType
 
 LORAS = "loras"  # the host's own folder, where its LoRA loaders look
 OPERATOR, LORA, DIFFUSERS_LORA = "operator", "LoRA", "LoRA for diffusers"
+SEALED_NOTE = "Its biases are read by ComfyUI and Forge alone; save it anew for diffusers, or a checkpoint for A1111."
 
 
 class ReceSaveErasure(io.ComfyNode):
@@ -98,7 +99,8 @@ class ReceSaveErasure(io.ComfyNode):
         )
         path, relative = _choose_path(filename_prefix, LORAS)
         write_atomically(path, save(dict(lora.tensors), metadata=describe_header(lora, erasure)))
-        return io.NodeOutput(relative, ui=show_on_node(f"Saved as {relative}\n{lora.describe()}"))
+        told = [f"Saved as {relative}", lora.describe(), *([SEALED_NOTE] if lora.biases and not for_diffusers else [])]
+        return io.NodeOutput(relative, ui=show_on_node("\n".join(told)))
 
 
 def _choose_path(prefix: str, place: str) -> tuple[Path, str]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from argparse import Namespace
 
 from .checkpoint import open_checkpoint
 from .clip_texts import CheckpointTexts
 from .command_files import check_files, finish
 from .erasure_file import load_erasure
-from .fingerprint import fingerprint_streams
-from .fit import check_fit
+from .fingerprint import fingerprint, fingerprint_streams
+from .fit import check_fit, describe_fit
+from .gram import accumulate_gram
 from .plan import FINGERPRINT_TEXT
 from .stored_encoders import find_encoders
 from .tokenizer_files import load_tokenizer
@@ -25,8 +25,13 @@ def run(options: Namespace) -> str:
     encoders = find_encoders(checkpoint.file, checkpoint.model.family.name)
     check_files(options, checkpoint)
     encode = CheckpointTexts(checkpoint.file, encoders, load_tokenizer(options.tokenizer))
-    note = erasure.check_encoder(fingerprint_streams(encode(FINGERPRINT_TEXT)))
-    if note:
-        logging.getLogger(__name__).warning(note)
+    notes = [erasure.check_encoder(fingerprint_streams(encode(FINGERPRINT_TEXT)))]
     del encode  # no longer needed, and as large as all else together
-    return finish(options, checkpoint, erasure, options.strength)
+    model = checkpoint.model
+    bases = {stream: accumulate_gram(model.read(model.streams[stream], _ignore)) for stream in erasure.parts}
+    notes.append(describe_fit(erasure, model, {stream: fingerprint(gram.total) for stream, gram in bases.items()}))
+    return finish(options, checkpoint, erasure, options.strength, "\n".join(filter(None, notes)))
+
+
+def _ignore(step: str) -> None:
+    """Reading a file's text entries takes no time worth a progress bar."""

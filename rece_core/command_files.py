@@ -28,14 +28,16 @@ def check_files(options: Namespace, checkpoint: Checkpoint, *others: Path | None
         require_space(options.output.parent, checkpoint.size)
 
 
-def finish(options: Namespace, checkpoint: Checkpoint, erasure: Erasure, strength: float = 1.0) -> str:
-    """Write what was asked for and say what was done, as text or as JSON."""
+def finish(options: Namespace, checkpoint: Checkpoint, erasure: Erasure, strength: float = 1.0, note: str = "") -> str:
+    """Write what was asked for and say what was done, as text or as JSON, with a `note` where there is one."""
     path = None if options.dry_run else options.output
     with count_bytes(checkpoint.size) as bar:
         written = write_erased(checkpoint, erasure, path, strength, bar.update)
     if options.json:
-        return json.dumps(_summarize(options, path, erasure, strength, written), ensure_ascii=False, indent=2)
-    return "\n".join([describe_erasure(erasure), "", *_describe(path, strength, written)])
+        told = {**_summarize(options, path, erasure, strength, written), "note": note}
+        return json.dumps(told, ensure_ascii=False, indent=2)
+    notes = [note] if note else []
+    return "\n".join([describe_erasure(erasure), "", *notes, *_describe(path, strength, written)])
 
 
 def _check_new(path: Path, options: Namespace) -> None:

@@ -107,6 +107,9 @@ REFUSED = (
     ),
 )
 
+# Models whose weights are named and shaped as in a family that reads text, by what the host calls them.
+READ_PICTURES = ("Stable_Zero123",)
+
 LAYOUTS = (
     *REFUSED,
     Layout(

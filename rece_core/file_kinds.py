@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .checkpoint import open_checkpoint
 from .erasure_file import FORMAT, load_erasure
-from .header import is_erased, list_earlier
+from .header import is_erased, list_earlier, unfold
 from .report import describe_erasure
 from .stored_encoders import find_encoders
 from .tensor_file import TensorFile, open_tensor_file
@@ -72,8 +72,9 @@ def _count(file: TensorFile) -> dict[str, str]:
 
 def _tell_origin(file: TensorFile) -> dict[str, str]:
     """What the header says of erasures, in the words that were written into it."""
-    if not is_erased(file.metadata):
+    metadata = unfold(file.metadata)
+    if not is_erased(metadata):
         return {"erased": "nothing, as far as its header says"}
-    earlier = "; then ".join(each.get("erased", "?") for each in list_earlier(file.metadata))
-    told = {name: file.metadata.get(key, "?") for name, key in ORIGIN.items()}
+    earlier = "; then ".join(each.get("erased", "?") for each in list_earlier(metadata))
+    told = {name: metadata.get(key, "?") for name, key in ORIGIN.items()}
     return told | ({"erased before": earlier} if earlier else {})

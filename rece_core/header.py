@@ -6,11 +6,24 @@ import json
 from collections.abc import Mapping
 
 MAKER = "ComfyUI-RECE"
+FOLDED = "rece"  # in headers that the host writes, which makes JSON of all it is given
 EARLIER = "earlier"  # a JSON list of what the header said of erasures before the last one, oldest first
+
+
+def unfold(metadata: Mapping[str, str]) -> dict[str, str]:
+    """A header with what RECE Save Checkpoint wrote into one JSON object, `rece`, as texts of their own."""
+    try:
+        folded = json.loads(metadata.get(FOLDED, "{}"))
+    except ValueError:
+        folded = {}
+    told = folded.items() if isinstance(folded, dict) else ()
+    texts = {name: text if isinstance(text, str) else json.dumps(text, ensure_ascii=False) for name, text in told}
+    return {**{name: text for name, text in metadata.items() if name != FOLDED or not texts}, **texts}
 
 
 def add_provenance(metadata: Mapping[str, str], provenance: Mapping[str, str]) -> dict[str, str]:
     """The header `metadata` with `provenance` added; what it said of an erasure before moves into a list."""
+    metadata = unfold(metadata)
     if not is_erased(metadata):
         return {**metadata, **provenance}
     before = {name: text for name, text in metadata.items() if name in provenance}

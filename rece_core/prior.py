@@ -17,7 +17,8 @@ from .concepts import Concepts, drop_named
 class Prior:
     """Moments of the tokens of everyday captions: `moment` E[p pᵀ], (d, d), and `mean` E[p], (d,); float64 on the CPU.
 
-    Its size does not depend on the number of captions.
+    Its size does not depend on the number of captions. Padding that the model reads counts as the words do: an edit of
+    n rows takes n times the moment, so captions of r rows weigh n / r of one, however much of n and r is padding.
     """
 
     moment: Tensor

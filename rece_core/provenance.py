@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+import torch
+
 from . import __version__
 from .erase import EpochRecord
 from .erasure import Erasure, Part
@@ -27,7 +29,7 @@ def describe_provenance(erasure: Erasure) -> dict[str, str]:
         "text_weights": erasure.text_weights,
     }
     return {
-        "made_by": f"ComfyUI-RECE {__version__}",
+        "made_by": f"ComfyUI-RECE {__version__} with PyTorch {torch.__version__}",
         "made_on": erasure.family,
         "erased": erasure.concepts.describe(),
         "how": "\n".join(f"{stream}: {describe_settings(part.settings)}" for stream, part in erasure.parts.items()),
@@ -42,7 +44,8 @@ def describe_origin(header: Mapping[str, str]) -> str:
     """
     parts = json.loads(header["parts"])
     bases = (f"{stream} {', '.join(f'{x:.2f}' for x in part['base_model'][:3])} …" for stream, part in parts.items())
-    return f"Made by {header.get('made_by', 'an unknown version')} on a model of the family {header['made_on']}; fingerprint: {'; '.join(bases)}"
+    maker = header.get("made_by", "an unknown version")
+    return f"Made by {maker} on a model of the family {header['made_on']}; fingerprint: {'; '.join(bases)}"
 
 
 def _describe_part(part: Part) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from .families import LAYOUTS, Layout, Reader
+from .families import LAYOUTS, READ_PICTURES, Layout, Reader
 from .fronts import Front
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -58,7 +58,7 @@ def find_family(shapes: Shapes, patterns: str = "", host_class: str = "") -> Fam
     """The family of a model whose weights have these names and shapes, other parts of a checkpoint ignored.
 
     `patterns`: the user's own choice of weights instead, a line each: a name, `*` for any characters, and the stream
-    after ` @ ` where that is not `tokens`. `host_class`: what the host calls the model, for the error.
+    after ` @ ` where that is not `tokens`. `host_class`: what the host calls the model, where there is one.
 
     Raises ValueError when the family is unknown or can't be edited, when a pattern finds nothing, or when weights that
     read one stream differ in width.
@@ -104,6 +104,10 @@ def find_output(entry: TextEntry, shapes: Shapes) -> tuple[str | None, str]:
 
 
 def _find_layout(own: Shapes, host_class: str) -> Layout:
+    if host_class in READ_PICTURES:
+        raise ValueError(
+            f"{host_class} can't be edited: it reads a picture where others read a text. Use another model."
+        )
     for layout in LAYOUTS:
         if all(any(re.fullmatch(mark, name) for name in own) for mark in layout.marks) and _has_width(layout, own):
             if layout.refusal:

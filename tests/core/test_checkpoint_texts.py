@@ -95,6 +95,16 @@ def test_sdxl_joins_two_encoders_and_has_a_pooled_embedding(folder: Path) -> Non
     assert (encoded["pooled"].tokens.shape, encoded["pooled"].last_word) == ((1, 1280), 0)
 
 
+def test_the_refiner_of_sdxl_has_the_second_of_them_alone(folder: Path, tmp_path: Path) -> None:
+    first, second = "conditioner.embedders.0.model.", "conditioner.embedders.1.model."
+    weights = {name.replace(second, first): each for name, each in make_encoders("sdxl").items() if second in name}
+    file = open_tensor_file(save_checkpoint(tmp_path / "refiner.safetensors", weights))
+    texts = CheckpointTexts(file, find_encoders(file, "SDXL refiner"), load_tokenizer(folder / "words"))
+    alone, both = texts("a cat"), encode(folder, "sdxl")
+    assert torch.equal(alone["tokens"].tokens, both["tokens"].tokens[:, 768:])
+    assert torch.equal(alone["pooled"].tokens, both["pooled"].tokens)
+
+
 def test_a_text_without_words(folder: Path) -> None:
     for text in ("", " "):
         assert encode(folder, "sd1", text)["tokens"].last_word == 0

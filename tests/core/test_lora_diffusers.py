@@ -18,6 +18,7 @@ from diffusers import (
     HunyuanVideoTransformer3DModel,
     LongCatImageTransformer2DModel,
     LTXVideoTransformer3DModel,
+    OvisImageTransformer2DModel,
     QwenImageTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusionPipeline,
@@ -172,6 +173,12 @@ TRANSFORMERS: dict[str, tuple[Any, dict[str, Any], dict[str, tuple[int, int]], l
         {**SIZE, **ONE_SINGLE, **TEXT, **POOLED, **AXES},
         {"txt_in": (32, 48)},
         ["double_blocks.0.img_mod.lin.weight"],
+    ),
+    "Ovis-Image": (
+        OvisImageTransformer2DModel,
+        {**SIZE, **ONE_SINGLE, **AXES, "joint_attention_dim": 2048},
+        {"txt_in": (32, 2048)},
+        ["txt_norm.weight", "double_blocks.0.img_mod.lin.weight"],
     ),
     "Qwen-Image": (
         QwenImageTransformer2DModel,

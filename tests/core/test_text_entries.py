@@ -135,6 +135,12 @@ def test_a_family_that_cannot_be_edited() -> None:
         find_family({**SHAPES, "diffusion_model.input_blocks.1.1.time_stack.0.attn2.to_k.weight": (320, 1024)})
 
 
+def test_a_model_told_from_a_family_by_the_host_alone() -> None:
+    assert find_family(SHAPES, host_class="BaseModel").name == "SD 1.x"
+    with pytest.raises(ValueError, match=r"Stable_Zero123 can't be edited: it reads a picture.*Use another model"):
+        find_family(SHAPES, host_class="Stable_Zero123")
+
+
 def test_several_widths() -> None:
     other = "input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"
     with pytest.raises(

@@ -15,6 +15,7 @@ import logging
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +62,20 @@ def make_savers() -> dict[str, Callable[[Mapping[str, Tensor]], Saved]]:
 
         return save
 
-    return {name: save_as(dtype) for name, dtype in FLOATS.items()} | {
+    return {
+        **{name: save_as(dtype) for name, dtype in FLOATS.items()},
         "scaled float8": save_scaled,
         "quantised float8": save_quantised,
+        **{f"quantised {name}": partial(save_packed, name, layout) for name, layout in find_layouts().items()},
     }
+
+
+def find_layouts() -> dict[str, str]:
+    """The host's layouts that are no plain fp8, by the names they have in files; none in the oldest host."""
+    import comfy.quant_ops
+
+    names = ("int8_tensorwise", "mxfp8", "nvfp4")
+    return {name: each["comfy_tensor_layout"] for name, each in comfy.quant_ops.QUANT_ALGOS.items() if name in names}
 
 
 def save_scaled(weights: Mapping[str, Tensor]) -> Saved:
@@ -79,6 +90,25 @@ def save_quantised(weights: Mapping[str, Tensor]) -> Saved:
     layers = {name.removesuffix(".weight_scale"): {"format": "float8_e4m3fn"} for name in stored if "_scale" in name}
     metadata = {"_quantization_metadata": json.dumps({"format_version": "1.0", "layers": layers})}
     return stored, meant, metadata
+
+
+def save_packed(name: str, layout: str, weights: Mapping[str, Tensor]) -> Saved:
+    """Value projections as the host's own quantisation makes them; the rest, which it knows a model by, in float16."""
+    from comfy.quant_ops import QuantizedTensor
+
+    stored, meant = {}, {}
+    for key, weight in weights.items():
+        meant[key] = weight.half().float()
+        stored[key] = weight.half()
+        if key.endswith(".attn2.to_v.weight"):
+            settings = {"scale": "recalculate"} if name == "nvfp4" else {}
+            packed = QuantizedTensor.from_float(weight.clone(), layout, **settings)
+            meant[key] = packed.dequantize().float()
+            del stored[key]
+            stored |= {part: each.contiguous() for part, each in packed.state_dict(key).items()}
+            note = json.dumps({"format": name}).encode()
+            stored[key.removesuffix("weight") + "comfy_quant"] = torch.tensor(list(note), dtype=torch.uint8)
+    return stored, meant, None
 
 
 def scale(weights: Mapping[str, Tensor], beside: str, only: str = "") -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -38,8 +38,12 @@ T5 = {"d_model": 32, "d_ff": 64, "d_kv": 16, "num_layers": 2, "num_heads": 2}
 CLIPS = {f"clip_{name}_model_config": TINY for name in ("l", "g", "h")}
 ATTENTION_OUT = (".SelfAttention.o.weight", ".attention.output.dense.weight", ".self_attn.o_proj.weight")
 
-Target = tuple[Any, Any]
+#: Encoders that are compared with copies of theirs in other types, and with the same ones beside another T5.
+COPIED, SWAPPED = ("sd1", "flux", "z-image"), ("sd3", "flux")
+TYPES = ("float16", "bfloat16", "float8_e4m3fn")
+
 Options = Mapping[str, Any]
+Change = Callable[[str, nn.Parameter], Any]
 
 
 class Absent(Exception):
@@ -63,6 +67,10 @@ def main(host: str, pack: str, file: str) -> None:
             written[name] = {"absent": f"a file of its tokenizer is missing: {error}"[:200]}
             continue
         written[name] = describe(clip, texts)
+        if name in COPIED:
+            written[name]["copies"] = compare_copies(clip, texts)
+        if name in SWAPPED:
+            written[name]["another t5"] = compare_to(clip, texts, draw_t5)
     Path(file).write_text(json.dumps(written, indent=1), "utf-8")
 
 
@@ -144,7 +152,7 @@ def find_difference(one: Tensor, other: Tensor) -> list[int]:
 
 
 def check_put_back(prompt: Any) -> dict[str, Any]:
-    """How many rows of the conditioning change when each stream is doubled, and how many of its rows are not zero."""
+    """How many rows of the conditioning change when each stream is doubled, and how many rows both have."""
     ((cond, passed),) = prompt.to_conditioning()
     found = {}
     for stream, text in prompt.streams.items():
@@ -153,12 +161,42 @@ def check_put_back(prompt: Any) -> dict[str, Any]:
         ((key, old),) = [(name, whole[name]) for name in whole if new[name] is not whole[name]]
         found[stream] = {
             "changed": int((new[key] != old).flatten(0, -2).any(1).sum()),
-            "doubled": int(text.tokens.any(1).sum()),
             "seen": len(text.tokens),
             "of": old.shape[-2],
             "passed": sorted(new),
         }
     return found
+
+
+def compare_copies(clip: Any, texts: Any) -> dict[str, dict[str, float]]:
+    """How far apart the fingerprints of copies in other types are, and those of an encoder with other weights."""
+
+    def round_to(kind: str) -> Change:
+        return lambda name, weight: weight.copy_(weight.to(getattr(torch, kind)))
+
+    generator = torch.Generator().manual_seed(1)
+    found = {kind: compare_to(clip, texts, round_to(kind)) for kind in TYPES}
+    return {**found, "other": compare_to(clip, texts, lambda name, weight: fill(name, weight, generator))}
+
+
+def compare_to(clip: Any, texts: Any, change: Change) -> dict[str, float]:
+    """How far the fingerprints of `clip` move when `change` is made to each of its weights; it is undone."""
+    estimate = importlib.import_module("rece_pack.rece_core.fingerprint").estimate_difference
+    weights = {name: weight for name, weight in clip.cond_stage_model.named_parameters() if ".visual." not in name}
+    before, kept = texts.fingerprint_encoder(clip), {name: weight.clone() for name, weight in weights.items()}
+    with torch.no_grad():
+        for name, weight in weights.items():
+            change(name, weight)
+        after = texts.fingerprint_encoder(clip)
+        for name, weight in weights.items():
+            weight.copy_(kept[name])
+    return {stream: estimate(before[stream], after[stream]) for stream in before}
+
+
+def draw_t5(name: str, weight: nn.Parameter) -> None:
+    """Another T5."""
+    if name.startswith("t5xxl."):
+        fill(name, weight, torch.Generator().manual_seed(len(name)))
 
 
 def make_clip(tokenizer: Any, model: Any, options: Options = {}, data: Options = {}) -> Any:  # noqa: B006

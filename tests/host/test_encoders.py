@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from harness.environment import ROOT, locate_host
+from rece_core.fingerprint import CLOSE, TOLERANCE
 
 SCRIPT = Path(__file__).with_name("encode_texts.py")
 
@@ -61,6 +62,12 @@ MASKED = {
     "hunyuan dit": {"tokens": (7, 77), "t5": (6, 256)},
 }
 
+#: The same where the encoder sets padding to zero.
+ZEROED = {"auraflow": (6, 256), "wan": (6, 512), "ovis": (15, 256)}
+
+#: Those that put a space where there is no text.
+SPACED = ("ovis", "longcat")
+
 Encoded = dict[str, Any]
 
 
@@ -108,7 +115,7 @@ def test_a_text_without_words_ends_before_any_word(name: str, encoded: Encoded) 
     wordless = encoded[name]["wordless"]["''"]
     for stream, found in encoded[name]["pairs"][1].items():
         for nothing, word in zip(wordless[stream]["last_words"], found["last_words"], strict=True):
-            assert nothing == (word if stream == "pooled" else word - 1)
+            assert nothing == (word if stream == "pooled" or name in SPACED else word - 1)
 
 
 def test_rows_face_each_other_from_the_last_words_on(name: str, encoded: Encoded) -> None:
@@ -132,12 +139,29 @@ def test_what_a_mask_hides_is_no_row(name: str, encoded: Encoded) -> None:
         if stream in MASKED.get(name, {}):
             assert ((put["seen"], put["of"]), rows) == (MASKED[name][stream], [MASKED[name][stream][0]])
             assert any("attention_mask" in key for key in put["passed"])
+        elif name in ZEROED:
+            assert ((put["seen"], put["of"]), rows) == (ZEROED[name], [ZEROED[name][0]])
         else:
             assert put["seen"] == put["of"] == sum(rows)
 
 
+@pytest.mark.parametrize("copied", ["sd1", "flux", "z-image"])
+def test_a_copy_in_another_type_is_the_same_encoder(copied: str, encoded: Encoded) -> None:
+    copies = encoded[copied]["copies"]
+    for stream in encoded[copied]["pairs"][0]:
+        assert max(copies["float16"][stream], copies["bfloat16"][stream]) < TOLERANCE
+        assert TOLERANCE < copies["float8_e4m3fn"][stream] < CLOSE < copies["other"][stream]
+
+
+@pytest.mark.parametrize(("swapped", "stream", "same"), [("sd3", "tokens.1", "tokens"), ("flux", "tokens", "pooled")])
+def test_another_t5_beside_the_same_clip(swapped: str, stream: str, same: str, encoded: Encoded) -> None:
+    found = encoded[swapped]["another t5"]
+    assert found[stream] > CLOSE
+    assert found[same] == found["pooled"] == 0
+
+
 def test_embeddings_put_back(name: str, encoded: Encoded) -> None:
-    """Doubling a stream changes its own rows of the conditioning, and nothing else; padding may be zero."""
+    """Doubling a stream changes its own rows of the conditioning, and nothing else."""
     for stream, put in encoded[name]["put_back"].items():
-        assert put["changed"] == put["doubled"] > 0, stream
+        assert put["changed"] == put["seen"] > 0, stream
         assert {"cond", "pooled_output"} <= set(put["passed"])

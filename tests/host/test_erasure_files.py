@@ -65,7 +65,8 @@ def change(good: Path, bad: Path, shapes: dict[str, tuple[int, int]] | None = No
     with safe_open(good, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
         metadata = {**file.metadata(), **header}
-    tensors |= {f"operator.{side}": torch.ones(shape, dtype=torch.float64) for side, shape in (shapes or {}).items()}
+    for side, shape in (shapes or {}).items():
+        tensors[f"tokens/operator.{side}"] = torch.ones(shape, dtype=torch.float64)
     save_file(tensors, bad, metadata)
 
 
@@ -78,11 +79,11 @@ def other_width(good: Path, bad: Path) -> None:
 
 
 def newer_version(good: Path, bad: Path) -> None:
-    change(good, bad, format_version="2")
+    change(good, bad, format_version="3")
 
 
 def damaged_header(good: Path, bad: Path) -> None:
-    change(good, bad, settings=json.dumps({"epochs": 1}))
+    change(good, bad, parts=json.dumps({"tokens": {"settings": {"edit": {}}}}))
 
 
 @pytest.mark.parametrize(
@@ -91,8 +92,8 @@ def damaged_header(good: Path, bad: Path) -> None:
         (truncate, r"ReceLoadErasure .*bad\.safetensors is not a complete safetensors file .* get it again"),
         (write_lora, r"bad\.safetensors is not an erasure: .*expected 'rece-erasure'.*RECE Save Erasure"),
         (unequal_shapes, r"factors have shapes \(128, 3\) and \(64, 3\); expected two equal"),
-        (other_width, r"width 64, this model reads width 128\. Use a model of the family"),
-        (newer_version, r"bad\.safetensors has version 2 .* reads up to 1\. Update ComfyUI-RECE"),
+        (other_width, r"width 64, this model of the family 'U-Net' reads width 128 .*Use a model of the family"),
+        (newer_version, r"bad\.safetensors has version 3 .* reads up to 2\. Update ComfyUI-RECE"),
         (damaged_header, r"bad\.safetensors calls itself an erasure, but its header is damaged .*Save the erasure"),
     ],
 )

@@ -128,6 +128,7 @@ def test_what_the_node_and_the_file_say(saved: Saved) -> None:
     assert "rank" in saved.told["operator"]
     assert "biases" not in saved.told["operator"]
     assert "biases" in saved.told["sealed"]
+    assert [kind for kind, text in saved.told.items() if "read by ComfyUI and Forge alone" in text] == ["sealed"]
     for kind in KINDS:
         with safe_open(saved.path(kind), framework="pt") as file:
             header = file.metadata()
