@@ -30,7 +30,8 @@ def test_english_is_what_the_scripts_say() -> None:
 
 def test_english_names_commands_as_the_entry_does() -> None:
     entry = (WORDS.parent / "rece.js").read_text("utf-8")
-    labels = re.findall(r'\bid: (\w+),\s+label: "(.+)"', entry)
+    words = read_words()
+    labels = [(name, words[word]) for name, word in re.findall(r'\bid: (\w+),\s+label: \(\) => say\("(\w+)"\)', entry)]
     ids = dict(re.findall(r'^const (\w+) = "(RECE\.\w+)";$', entry, flags=re.M))
     english = read_texts(ENGLISH)
     commands = {name: text for name, text in english.items() if name.startswith("commands.")}

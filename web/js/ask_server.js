@@ -65,6 +65,19 @@ export async function fetchWords(api, language) {
 }
 
 /**
+ * What the pack's nodes are called and say in the page's language, from `locales/<language>/nodeDefs.json`.
+ * @param {Page.Api} api
+ * @param {string} language
+ * @returns {Promise<Record<string, import("./node_texts.js").NodeTexts>>}
+ */
+export async function fetchNodeTexts(api, language) {
+  const all = await askJson(api, "/i18n");
+  return Object.fromEntries(
+    Object.entries(all?.[language]?.nodeDefs ?? {}).filter(([type]) => type.startsWith("Rece")),
+  );
+}
+
+/**
  * @param {Page.Api} api
  * @param {string} route
  * @param {RequestInit} [request]

@@ -2,11 +2,12 @@
 
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
-import { connectServer, fetchWords } from "./ask_server.js";
+import { connectServer, fetchNodeTexts, fetchWords } from "./ask_server.js";
 import { canCompare, compareBeforeAfter } from "./compare.js";
 import { addConceptsPanel } from "./concepts_panel.js";
 import { loadStyles } from "./elements.js";
 import { askAndErase, canErase } from "./erase.js";
+import { translateDefinitions, translateLabels } from "./node_texts.js";
 import { followKind, followSchedule } from "./paper.js";
 import { SHOWING, addResultPanel, showFailure } from "./result_panel.js";
 import { say, translate } from "./words.js";
@@ -14,25 +15,32 @@ import { say, translate } from "./words.js";
 const ERASE = "RECE.EraseConcept";
 const COMPARE = "RECE.CompareBeforeAfter";
 const server = connectServer(api);
+/** @type {Record<string, import("./node_texts.js").NodeTexts>} */
+let nodeTexts = {};
 
 app.registerExtension({
   name: "rece.page",
   commands: [
     {
       id: ERASE,
-      label: "Erase a concept",
+      label: () => say("eraseEntry"),
       icon: "pi pi-eraser",
       function: () => askAndErase(app),
     },
     {
       id: COMPARE,
-      label: "Compare before and after",
+      label: () => say("compareEntry"),
       icon: "pi pi-images",
       function: () => compareBeforeAfter(app),
     },
   ],
   keybindings: [{ combo: { key: "x", ctrl: true, shift: true }, commandId: ERASE }],
   menuCommands: [{ path: ["Edit"], commands: [ERASE, COMPARE] }],
+
+  async addCustomNodeDefs(definitions) {
+    nodeTexts = await fetchNodeTexts(api, app.extensionManager.setting.get("Comfy.Locale"));
+    translateDefinitions(definitions, nodeTexts);
+  },
 
   async setup() {
     loadStyles();
@@ -57,9 +65,10 @@ app.registerExtension({
 
   nodeCreated(node) {
     const type = String(node.comfyClass);
+    translateLabels(node, nodeTexts[type]);
     if (type === "ReceConcepts") {
       followKind(node, server);
-      addConceptsPanel(node, server);
+      addConceptsPanel(app, node, server);
     }
     if (type === "ReceIterate") followSchedule(node, server);
     if (SHOWING.has(type)) addResultPanel(app, /** @type {Page.PageNode} */ (node));
