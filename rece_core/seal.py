@@ -19,6 +19,8 @@ s δ wᵀ v_a going into its own bias: W x + b reads the anchor's level along w,
 
 Several concepts share one basis: the fewest leading directions of all their δ together that hold 90 % of each. So what
 says the same in other words counts once; nearly equal directions, told apart, would read mostly their own difference.
+What is put back is one constant for all texts: along each of r directions the mean of what is kept reads, and of what
+the anchor reads beyond it a share of 1 / √r, so that together they move a text no further than one would.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ COVERED = 0.9  # of each concept's direction is sealed
 class Seal:
     """What is taken out of the values of one layer; float64 on the CPU.
 
-    write, read: each δ and its w as columns, (d_v, r), with readᵀ write = I. level: wᵀ v_a, (r,).
+    write, read: each δ and its w as columns, (d_v, r), with readᵀ write = I. level: what w reads afterwards, (r,); of a
+    single δ it is wᵀ v_a.
     """
 
     write: Tensor
@@ -95,7 +98,10 @@ def find_seals(
         if weight.role in VALUE_ROLES:
             matrix = weight.matrix.to("cpu", torch.float64)
             directions = torch.stack([_lead(matrix @ spread) for spread in factors], 1)
-            seals[weight.name] = seal = _solve_seal(directions, matrix @ anchors.T, matrix @ about @ matrix.T, caution)
+            usual = matrix @ prior.mean
+            seals[weight.name] = seal = _solve_seal(
+                directions, matrix @ anchors.T, usual, matrix @ about @ matrix.T, caution
+            )
             reads, writes = seal.read.T @ matrix, seal.write.T @ matrix
             mixed.addmm_(reads.T, writes)
             square.addmm_(reads.T, (seal.write.T @ seal.write) @ reads)
@@ -123,11 +129,12 @@ def _lead(values: Tensor) -> Tensor:
     return directions[:, -1] * energies[-1].sqrt()
 
 
-def _solve_seal(directions: Tensor, anchors: Tensor, about: Tensor, caution: float) -> Seal:
+def _solve_seal(directions: Tensor, anchors: Tensor, usual: Tensor, about: Tensor, caution: float) -> Seal:
     """The seal for the δ (d_v, n) of n concepts, the values (d_v, n) of their anchors, and E[(v − v_a)(v − v_a)ᵀ].
 
     In the basis that the concepts share, each concept asks for one number: that its own δ be read as its anchor's. With
-    more concepts than directions these are met in the sense of least squares.
+    more concepts than directions these are met in the sense of least squares. With r directions the number asked for
+    lies by 1 / √r of the way from the values usual in kept texts, `usual` (d_v,), to the anchor's.
     """
     write = _span(directions)
     size = (1 - caution) * float(about.trace()) / len(about)
@@ -135,6 +142,7 @@ def _solve_seal(directions: Tensor, anchors: Tensor, about: Tensor, caution: flo
     system.diagonal().add_(size)
     read = solve(factor(system, "seal's ridge", size), write)
     read = torch.linalg.solve(write.T @ read, read, left=False)
+    anchors = usual[:, None] + (anchors - usual[:, None]) / write.shape[1] ** 0.5
     shares = write.T @ directions
     wanted = (torch.linalg.pinv(shares) * (read.T @ anchors).T).sum(1)
     return Seal(write, read, shares @ wanted)

@@ -153,7 +153,7 @@ def test_every_concept_of_several_is_sealed_whatever_else_is_alike(seed: int) ->
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000))
-def test_each_concept_is_read_as_its_own_anchor(seed: int) -> None:
+def test_each_concept_is_read_between_its_own_anchor_and_what_is_kept(seed: int) -> None:
     """Where directions are as many as concepts; where one serves two alike, it is read as the mean of both anchors."""
     matrix, prior = randn(seed, HEIGHT, WIDTH), make_prior(seed + 1)
     first, second = make_contrasts(seed + 2, 2)
@@ -162,11 +162,23 @@ def test_each_concept_is_read_as_its_own_anchor(seed: int) -> None:
     if seal.write.shape[1] == 2:
         toward = torch.stack([torch.linalg.svd(each.apart @ matrix.T).Vh[0] for each in (first, second)], 1)
         own = torch.linalg.inv(seal.write.T @ toward)
-        anchors = torch.stack([matrix @ each.anchor for each in (first, second)], 1)
-        assert deviation(own @ seal.level, (own @ seal.read.T @ anchors).diagonal()) < 1e-9
+        levels = [prior.mean + (each.anchor - prior.mean) / 2**0.5 for each in (first, second)]
+        between = matrix @ torch.stack(levels, 1)
+        assert deviation(own @ seal.level, (own @ seal.read.T @ between).diagonal()) < 1e-9
     alike = Contrast(first.apart, second.anchor)
     seal = find_seals([weight], [first, alike], prior, 0.5, 1.0)[0]["v"]
     assert deviation(seal.level, seal.read.T @ matrix @ (first.anchor + second.anchor) / 2) < 1e-9
+
+
+def test_a_long_list_is_not_read_into_every_text() -> None:
+    """Anchors far from what is kept, each along a direction of its own: their levels do not add up in all texts."""
+    matrix, prior = randn(1, HEIGHT, WIDTH), make_prior(2)
+    concepts = [Contrast(each.apart, 5 * each.anchor) for each in make_contrasts(3, 8)]
+    seal = find_seals([Weight("v", "value", matrix)], concepts, prior, 0.5, 1.0)[0]["v"]
+    usual = seal.read.T @ matrix @ prior.mean
+    farthest = max(float((seal.read.T @ matrix @ each.anchor - usual).norm()) for each in concepts)
+    assert seal.write.shape[1] > 4, "control: it is many directions"
+    assert float((seal.level - usual).norm()) < 0.5 * farthest
 
 
 def test_caution_spares_what_is_kept() -> None:
