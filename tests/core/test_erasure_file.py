@@ -44,6 +44,7 @@ def make_erasure() -> Erasure:
         encoder=fingerprints(randn(1, 77, 24), randn(3, 1, 16)),
         family="SDXL",
         left_alone={"byt5": "the text encoder gives no such embedding"},
+        text_weights="*.attn2.to_k.weight\nlabel_emb.0.0.weight @ pooled",
     )
 
 
@@ -77,7 +78,7 @@ def rewrite(path: Path, changes: dict[str, str | None], tensors: dict[str, torch
 
 def test_a_round_trip(path: Path) -> None:
     saved, loaded = make_erasure(), load_erasure(path)
-    assert (loaded.concepts, loaded.family) == (saved.concepts, saved.family)
+    assert (loaded.concepts, loaded.family, loaded.text_weights) == (saved.concepts, saved.family, saved.text_weights)
     assert (loaded.encoder, loaded.left_alone) == (saved.encoder, saved.left_alone)
     assert list(loaded.parts) == ["tokens", "pooled"]
     unlike = ("seconds",)  # of two runs

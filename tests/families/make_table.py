@@ -16,7 +16,16 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 # As docs/command-line.md says.
-COMMAND_LINE = ("SD 1.x", "SD 1.x inpainting", "SD 1.x instruct", "SD 2.x", "SDXL", "SSD-1B", "Segmind Vega")
+COMMAND_LINE = (
+    "SD 1.x",
+    "SD 1.x inpainting",
+    "SD 1.x instruct",
+    "SD 2.x",
+    "SDXL",
+    "SDXL refiner",
+    "SSD-1B",
+    "Segmind Vega",
+)
 FRONTS = {"rms": "RMS norm", "layer": "layer norm", "mlp": "two layers", "pool": "mean and positions"}
 HEAD = """# Model families
 

@@ -155,8 +155,8 @@ def is_turned_inside(stream: str, family: Any) -> bool:
     return stream in family.fronts or stream in family.joins.values()
 
 
-def forward(model: nn.Module, case: Any, texts: Streams) -> Tensor:
-    """The model's output for `texts`, conditions made and passed as the host's samplers do."""
+def forward(model: nn.Module, case: Any, texts: Streams, **given: Any) -> Tensor:
+    """The model's output for `texts` and whatever else is `given`, conditions made as the host's samplers do."""
     generator = torch.Generator().manual_seed(2)
     noise = torch.randn(case.latent, generator=generator)
     conditions = {
@@ -168,6 +168,7 @@ def forward(model: nn.Module, case: Any, texts: Streams) -> Tensor:
         "prompt_type": "positive",
         **name_conditions(texts),
         **make_extra(case),
+        **given,
     }
     passed = model.extra_conds(**conditions)
     ready = {name: each.process_cond(batch_size=1, area=None).cond for name, each in passed.items()}
