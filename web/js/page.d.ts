@@ -28,14 +28,20 @@ declare namespace Page {
     onExecuted?(output: { rece?: import("./result.js").Result[] }): void;
   };
 
-  /** The part of the page's undo that is read. */
-  interface Tracker {
-    activeState?: SavedGraph & { definitions?: { subgraphs?: SavedGraph[] } };
+  /** The part of the page's record of a graph, for undo and for the next time, that the scripts write to. */
+  interface Record extends SavedGraph {
+    definitions?: { subgraphs?: SavedGraph[] };
   }
 
   interface SavedGraph {
     id?: string;
-    nodes?: { id: number | string; properties?: Record<string, unknown> }[];
+    nodes?: SavedNode[];
+  }
+
+  interface SavedNode {
+    id: number | string;
+    size: [number, number];
+    properties: Node["properties"];
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { drawCurve, toPath } from "./curve.js";
 import { make, makeButton, makeSvg } from "./elements.js";
+import { announceChange, keepInRecord } from "./graph.js";
 import { copyText, describeResult, listFigures } from "./result.js";
 import { addPanel, watchLoading } from "./widgets.js";
 import { say } from "./words.js";
@@ -28,7 +29,7 @@ export function addResultPanel(app, node) {
     panel.setAttribute("aria-label", say(result?.kind === "attack" ? "attackLabel" : "resultLabel"));
     content.replaceChildren(...(result ? listParts(result) : [make("p", { class: "rece-hint" }, say("noResult"))]));
   };
-  addPanel(node, panel);
+  addPanel(app, node, panel);
   show();
   watchLoading(node, () => {
     const remembered = latest.get(keyOf(node));
@@ -78,27 +79,9 @@ function findByPath(app, path) {
 function keepResult(app, node, result, show) {
   node.properties[KEPT] = /** @type {any} */ (result);
   latest.set(keyOf(node), result);
-  keepInTracker(app, node, result);
+  if (keepInRecord(app, node, { properties: { ...node.properties } })) announceChange(app);
   removeProgress(node);
   show();
-}
-
-/**
- * Have the page's own record of the graph know the result, so that a reload has it and undo makes no step of it.
- * @param {Page.App} app
- * @param {Page.Node} node
- * @param {object} result
- */
-function keepInTracker(app, node, result) {
-  const manager = /** @type {any} */ (app.extensionManager);
-  const tracker = /** @type {Page.Tracker | undefined} */ (manager.workflow?.activeWorkflow?.changeTracker);
-  const state = tracker?.activeState;
-  if (!state) return;
-  const inner = (state.definitions?.subgraphs ?? []).find(({ id }) => id === node.graph?.id);
-  const saved = (inner ?? state).nodes?.find(({ id }) => String(id) === String(node.id));
-  if (!saved) return;
-  saved.properties = { ...saved.properties, [KEPT]: result };
-  /** @type {any} */ (app).api.dispatchCustomEvent("graphChanged", state);
 }
 
 /**

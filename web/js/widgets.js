@@ -1,5 +1,7 @@
 /** The one bridge to the widgets of nodes: read and set their values, hear of changes, add a panel below them. */
 
+import { keepInRecord } from "./graph.js";
+
 const MOST = 300; // pixels a panel may claim; beyond, it scrolls
 const MARGIN = 20; // what the page leaves free above and below it
 
@@ -68,10 +70,11 @@ export function watchLoading(node, filled) {
 /**
  * Add a panel below a node's widgets; it is no value, and no part of what is saved or run. It takes the height that its
  * content needs, and the node grows with it.
+ * @param {Page.App} app
  * @param {Page.Node} node
  * @param {HTMLElement} panel whose only child holds the content
  */
-export function addPanel(node, panel) {
+export function addPanel(app, node, panel) {
   let height = 0;
   const options = { serialize: false, hideOnZoom: false, getMinHeight: () => height };
   const widget = /** @type {Page.PageNode} */ (node).addDOMWidget(panel.className, "rece", panel, options);
@@ -84,6 +87,7 @@ export function addPanel(node, panel) {
     const spare = Math.max(0, node.size[1] - node.computeSize()[1]);
     height = needed;
     node.setSize([node.size[0], node.computeSize()[1] + spare]);
+    keepInRecord(app, node, { size: [node.size[0], node.size[1]] });
     node.graph?.setDirtyCanvas(true, true);
   });
   observer.observe(content);
