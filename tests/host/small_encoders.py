@@ -1,7 +1,8 @@
 """Every text encoder of the host as its own CLIP object, small and with random weights.
 
 Its classes, and the vocabularies as far as they come with the host, are the host's own; SentencePiece ones are learnt
-here. In all encoders but CLIP attention is switched off, so that only those rows differ between two texts whose words do.
+here. In all encoders but CLIP attention is switched off, so that only those rows differ between two texts whose words
+do.
 """
 
 from __future__ import annotations
