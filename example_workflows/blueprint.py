@@ -1,7 +1,7 @@
 """The subgraph blueprint "Erase a concept": MODEL and CLIP in, MODEL out, as newer pages list it beside the nodes.
 
 The file is a workflow of one node, whose type is the id of the subgraph that the file defines. Inside, -10 and -20
-stand for the subgraph's own inputs and outputs. A host that knows no subgraphs of node packs passes the folder over.
+stand for the subgraph's own inputs and outputs.
 """
 
 from __future__ import annotations
