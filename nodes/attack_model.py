@@ -76,7 +76,7 @@ def attacked_inputs() -> list[io.Input]:
             "target",
             multiline=True,
             default="",
-            tooltip="The prompt to bring back, such as 'a photo of snoopy'. At most 75 tokens.",
+            tooltip="The prompt to bring back, such as 'a photo of snoopy'. At most 75 tokens with CLIP.",
         ),
     ]
 

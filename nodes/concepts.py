@@ -43,7 +43,7 @@ class ReceConcepts(io.ComfyNode):
                     tooltip="What to forget, a concept a line: 'name', 'name => anchor' to say what it shall act like "
                     "instead, 'name, synonym => anchor, anchor' for several names and the mean of several anchors; "
                     "write '\\,' for a comma within a text. Left empty, kinds 'nudity' and 'unsafe' use the paper's "
-                    "own lists. At most 75 tokens a text.",
+                    "own lists. At most 75 tokens a text with CLIP.",
                 ),
                 io.String.Input(
                     "default_anchor",

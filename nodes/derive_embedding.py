@@ -30,7 +30,7 @@ class ReceDeriveEmbedding(io.ComfyNode):
                     "target",
                     multiline=True,
                     default="",
-                    tooltip="The prompt to bring back, such as 'a photo of snoopy'. At most 75 tokens.",
+                    tooltip="The prompt to bring back, such as 'a photo of snoopy'. At most 75 tokens with CLIP.",
                 ),
                 io.String.Input(
                     "anchor",
