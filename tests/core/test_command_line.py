@@ -303,7 +303,7 @@ def test_stopped_it_leaves_nothing_behind(folder: Path, tmp_path: Path, number: 
     """In the middle of writing, where the temporary file is there."""
     script = tmp_path / "stop.py"
     script.write_text(STOP_WHILE_WRITING, "utf-8")
-    command = [sys.executable, script, "erase", *quick(folder)]
+    command = [sys.executable, script, "erase", *quick(folder), "--mode", "paper", "--seal", 0, "--epochs", 0]
     with subprocess.Popen([*map(str, command)], cwd=ROOT, stdout=-1, stderr=-1, text=True) as process:
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline() == "writing\n"
