@@ -7,8 +7,8 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io
 
-from ..rece_core.concepts import AS_TYPED, parse_concepts
-from ..rece_core.presets import PRESETS, get_preset
+from ..rece_core.choices import choose_concepts
+from ..rece_core.presets import PRESETS
 from ..rece_core.prior import parse_captions
 from .host import show_on_node
 from .types import CATEGORY, ConceptsType
@@ -92,15 +92,14 @@ class ReceConcepts(io.ComfyNode):
     def execute(
         cls, kind, targets, default_anchor, preserve, phrasings=AS_IS, captions=EVERYDAY, embeddings=None
     ) -> io.NodeOutput:
-        preset = get_preset(kind)
-        concepts = parse_concepts(
+        concepts = choose_concepts(
             kind,
-            targets if targets.strip() else "\n".join(preset.targets),
-            default_anchor or preset.anchor,
+            targets,
+            default_anchor,
             preserve,
-            preset.phrasings if phrasings == BY_KIND else (AS_TYPED,),
-            () if captions == EVERYDAY else _read_captions(captions),
-            [rows for tokens, _ in embeddings or () for rows in tokens],
+            by_kind=phrasings == BY_KIND,
+            captions=() if captions == EVERYDAY else _read_captions(captions),
+            embeddings=[rows for tokens, _ in embeddings or () for rows in tokens],
         )
         count = len(concepts.pairs)
         text = f"{len(concepts.concepts)} concepts, {count} texts, {len(concepts.embeddings)} embeddings to erase"
