@@ -167,7 +167,11 @@ def test_an_erasure_goes_onto_other_weights_and_says_what_is_exact_there(client:
     found = graph.compare(graph.draw(applied[0], text), graph.draw(other[0], graph.move(text, erasure)))
     result = client.run(graph)
     same, others = (result.text(node)[0].splitlines() for node in told)
-    assert [line.split(":")[0] for line in same] == ["stream 'tokens'", "stream 'pooled'", "weights are stored as float32"]
+    assert [line.split(":")[0] for line in same] == [
+        "stream 'tokens'",
+        "stream 'pooled'",
+        "weights are stored as float32",
+    ]
     assert all("made on these weights" in line for line in same[:2])
     assert all("its first edit is exact" in line for line in others[:2])
     assert float(result.text(found)[0]) < SAME
