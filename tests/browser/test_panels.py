@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from .test_journey import CLASSIC, NEWEST, OWN, QUICK, RESULT, VUE, overlap
 
 PLANNED = "What will be erased"
-LOOKS = [(OWN, CLASSIC), (NEWEST, VUE)]
+LOOKS = [pytest.param(OWN, CLASSIC, marks=pytest.mark.slow), (NEWEST, VUE)]
 
 
 @pytest.mark.parametrize(("page", "nodes"), LOOKS)

@@ -50,7 +50,9 @@ def checkpoint(server: Server) -> Iterator[Path]:
         client.free()
 
 
-@pytest.mark.parametrize("family", MAKERS)
+@pytest.mark.parametrize(
+    "family", [pytest.param(each, marks=pytest.mark.slow if each != "SD 1.x" else ()) for each in MAKERS]
+)
 def test_the_text_encoders_give_what_the_host_gives(server: Server, tmp_path: Path, family: str) -> None:
     path = make_checkpoint(server, family, tmp_path / "random.safetensors")
     script = [server.host.python, HERE / "encode_by_host.py", server.host.folder]
@@ -74,7 +76,8 @@ def test_it_writes_what_the_graph_saves(client: Client, server: Server, checkpoi
     client.free()
 
     out = tmp_path / "by_command.safetensors"
-    options = ["--kind", "nudity", "--as-typed", "--schedule", "manual", "--epochs", 1, "--edit-ridge", 10]
+    options = ["--kind", "nudity", "--as-typed", "--schedule", "manual", "--iteration", "paper"]
+    options += ["--epochs", 1, "--edit-ridge", 10]
     files = ["--captions", server.base / "input" / CAPTIONS, "--tokenizer", server.host.folder / IN_HOST]
     run_command("erase", checkpoint, out, *options, *files)
     compare(checkpoint, server.output / SAVED, out)
