@@ -14,6 +14,7 @@ from harness.environment import ROOT, SetupError, locate_host
 from .cases import CASES
 
 TRIPS = ROOT / "tests" / "families" / "lora_trips.py"
+pytestmark = pytest.mark.slow
 ROUNDING = 1.5e-3  # of what changes: what an automatic rank may leave out, and float16
 
 
