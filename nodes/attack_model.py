@@ -12,11 +12,10 @@ from ..rece_core.alignment import EncodedText
 from ..rece_core.derive import Derivation, scaled_derivation_ridge
 from ..rece_core.gram import PairGram, Weight, accumulate_pair_grams
 from ..rece_core.red_team import AttackMeasures, measure_attack
-from ..rece_core.settings import choose_ridge_scale
+from ..rece_core.settings import AUTO, choose_ridge_scale
 from ..rece_core.text_model import TOKENS, OnStep, TextModel
 from .host import Progress, describe_model
 from .host_texts import Prompt, encode_prompt
-from .types import AUTO
 
 
 class Inquiry:

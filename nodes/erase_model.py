@@ -13,12 +13,11 @@ from ..rece_core.erasure import Erasure
 from ..rece_core.plan import plan_erasure
 from ..rece_core.presets import PROBES
 from ..rece_core.schedule import Goals
-from ..rece_core.settings import EditSettings, EraseSettings
+from ..rece_core.settings import AUTO, EditSettings, EraseSettings
 from .host import Progress, attach_erasure, describe_model
 from .host_texts import encode_streams
 from .host_weights import measure_rounding
 from .priors import make_priors
-from .types import AUTO
 
 
 def make_edit_settings(*, edit_ridge: float, free_share: float, **widgets: Any) -> EditSettings:

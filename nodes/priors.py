@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from ..rece_core.alignment import EncodedText
-from ..rece_core.erasure_file import write_atomically
+from ..rece_core.atomic_file import write_atomically
 from ..rece_core.fingerprint import fingerprint
 from ..rece_core.plan import FINGERPRINT_TEXT
 from ..rece_core.prior import Prior, accumulate_priors

@@ -9,7 +9,8 @@ import folder_paths
 from comfy_api.latest import io
 from safetensors.torch import save
 
-from ..rece_core.erasure_file import save_erasure, write_atomically
+from ..rece_core.atomic_file import write_atomically
+from ..rece_core.erasure_file import save_erasure
 from ..rece_core.lora_file import count_steps, describe_header, make_lora
 from .erasure_files import ERASURES
 from .host import Progress, describe_model, show_on_node

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rece_core.settings import MODES, RIDGE_SCALES, TOKENS, EditSettings, EraseSettings
+from ..rece_core.settings import AUTO, MODES, RIDGE_SCALES, TOKENS, EditSettings, EraseSettings
 
 CATEGORY = "RECE"
-AUTO = "auto"
 
 ConceptsType = io.Custom("RECE_CONCEPTS")
 ErasureType = io.Custom("RECE_ERASURE")

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from .disk_space import require_space
+
 
 @contextmanager
 def open_atomically(path: Path) -> Iterator[BinaryIO]:
@@ -26,3 +28,10 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all, see `open_atomically`; ValueError where the disk is too small."""
+    require_space(path.parent, len(content))
+    with open_atomically(path) as file:
+        file.write(content)

@@ -9,7 +9,6 @@ from .checkpoint import open_checkpoint
 from .choices import choose_concepts, choose_settings
 from .clip_texts import CheckpointTexts
 from .command_files import check_files, finish
-from .command_options import AUTO
 from .command_progress import Steps
 from .concepts import Concepts
 from .erase_streams import erase_streams
@@ -18,7 +17,7 @@ from .plan import plan_erasure
 from .presets import PROBES
 from .prior import parse_captions
 from .schedule import Goals
-from .settings import EditSettings, EraseSettings
+from .settings import AUTO, EditSettings, EraseSettings
 from .stored_encoders import find_encoders
 from .tokenizer_files import load_tokenizer
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from .choices import SCHEDULES
 from .presets import PRESETS
-from .settings import ITERATIONS, MODES, RIDGE_SCALES, TOKENS, EditSettings, EraseSettings
+from .settings import AUTO, ITERATIONS, MODES, RIDGE_SCALES, TOKENS, EditSettings, EraseSettings
 
-AUTO = "auto"
 EXAMPLES = """examples:
   python -m rece_core erase model.safetensors erased.safetensors --kind nudity
   python -m rece_core erase model.safetensors erased.safetensors --kind style --target "van gogh => art"

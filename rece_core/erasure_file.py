@@ -11,9 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from .atomic_file import open_atomically
+from .atomic_file import write_atomically
 from .concepts import Concept, Concepts
-from .disk_space import require_space
 from .erase import EpochRecord
 from .erasure import Erasure, Part
 from .operator import Operator
@@ -74,13 +73,6 @@ def _collect_tensors(erasure: Erasure) -> dict[str, Tensor]:
 def _restore_seals(tensors: Mapping[str, Tensor]) -> dict[str, Seal]:
     names = dict.fromkeys(key.removeprefix(SEAL).rpartition(".")[0] for key in tensors if key.startswith(SEAL))
     return {name: Seal(*(tensors[f"{SEAL}{name}.{part}"] for part in SEAL_PARTS)) for name in names}
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all, see `open_atomically`; ValueError where the disk is too small."""
-    require_space(path.parent, len(content))
-    with open_atomically(path) as file:
-        file.write(content)
 
 
 def _restore_record(fields: dict[str, float | str]) -> EpochRecord:

@@ -13,6 +13,7 @@ import torch
 from . import __version__
 from .erase import EpochRecord
 from .erasure import Erasure, Part
+from .header import MAKER
 from .report import describe_settings
 
 
@@ -29,7 +30,7 @@ def describe_provenance(erasure: Erasure) -> dict[str, str]:
         "text_weights": erasure.text_weights,
     }
     return {
-        "made_by": f"ComfyUI-RECE {__version__} with PyTorch {torch.__version__}",
+        "made_by": f"{MAKER} {__version__} with PyTorch {torch.__version__}",
         "made_on": erasure.family,
         "erased": erasure.concepts.describe(),
         "how": "\n".join(f"{stream}: {describe_settings(part.settings)}" for stream, part in erasure.parts.items()),

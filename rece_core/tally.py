@@ -7,7 +7,7 @@ import io
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from .erasure_file import write_atomically
+from .atomic_file import write_atomically
 from .prompt_list import Case, read_rows
 
 # Named as in the papers' prompt lists, so that a table can be read as one.

@@ -41,8 +41,7 @@ class TextModel:
 
     def list_sources(self, stream: str) -> tuple[str, ...]:
         """The streams of the text encoder that the entries of `stream` read something of, its own first."""
-        joined = (name for name, other in self.family.joins.items() if other == stream)
-        return tuple(self._source(name) for name in (stream, *joined))
+        return tuple(self._source(name) for name in self._joined(stream))
 
     def face(self, given: Streams) -> dict[str, tuple[EncodedText, ...]]:
         """What the entries of each stream read of a text that the encoder gives as `given`, behind the fronts.
@@ -52,9 +51,8 @@ class TextModel:
         """
         faced = {}
         for stream, entries in self.streams.items():
-            joined = [name for name, other in self.family.joins.items() if other == stream]
             if self._source(stream) in given:
-                texts = [self._pass(name, given) for name in (stream, *joined) if self._source(name) in given]
+                texts = [self._pass(name, given) for name in self._joined(stream) if self._source(name) in given]
                 for text in texts:
                     _check_width(stream, text, entries[0].shape[1])
                 faced[stream] = tuple(texts)
@@ -75,6 +73,10 @@ class TextModel:
         for entry in self.streams[stream]:
             if entry.role != "key":
                 find_output(entry, self.shapes)
+
+    def _joined(self, stream: str) -> tuple[str, ...]:
+        """The stream itself, and those whose rows its entries read along with its own."""
+        return (stream, *(name for name, other in self.family.joins.items() if other == stream))
 
     def _source(self, name: str) -> str:
         front = self.family.fronts.get(name)

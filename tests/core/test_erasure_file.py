@@ -16,10 +16,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from rece_core.alignment import EncodedText
+from rece_core.atomic_file import write_atomically
 from rece_core.concepts import parse_concepts
 from rece_core.erase import iterate_erasure
 from rece_core.erasure import Erasure, Part
-from rece_core.erasure_file import FORMAT_VERSION, load_erasure, save_erasure, write_atomically
+from rece_core.erasure_file import FORMAT_VERSION, load_erasure, save_erasure
 from rece_core.fingerprint import Fingerprint, fingerprint, fingerprint_streams
 from rece_core.operator import Operator
 from rece_core.seal import Seal
@@ -265,7 +266,7 @@ def test_tensors_that_are_no_operator(path: Path, case: str) -> None:
 WRITE_AND_STOP = """
 import os, sys, time
 from pathlib import Path
-from rece_core.erasure_file import write_atomically
+from rece_core.atomic_file import write_atomically
 
 def stop(descriptor):
     print("written", flush=True)
