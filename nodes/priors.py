@@ -36,7 +36,7 @@ def make_priors(read: Callable[[str], Readings], captions: Sequence[str], on_ste
     try:
         for stream, prior in priors.items():
             write_atomically(paths[stream], save({"moment": prior.moment, "mean": prior.mean}))
-    except OSError as error:
+    except (OSError, ValueError) as error:  # also a full disk: the erasure goes on without
         logging.getLogger(__name__).warning("the preserve prior could not be kept in %s: %s", FOLDER, error)
     return priors
 
