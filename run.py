@@ -81,13 +81,14 @@ def test(more: list[str]) -> int:
 
 
 def lint(more: list[str]) -> int:
-    """Check style and types: ruff and mypy, and for the page's scripts ESLint, Prettier and the TypeScript compiler."""
+    """Check style, types and layers; for the page's scripts with ESLint, Prettier and the TypeScript compiler."""
     python = prepare_environment()
     checks = [
         call([python, "-m", "ruff", "check"], cwd=ROOT),
         call([python, "-m", "ruff", "format", "--check"], cwd=ROOT),
         call([python, "-m", "mypy", *(name for name in TYPED if (ROOT / name).exists())], cwd=ROOT),
         _check_types_of_nodes(python),
+        call([python, "-c", "from importlinter.cli import lint_imports_command as check; check()"], cwd=ROOT),
         *_check_scripts(python),
     ]
     return max(checks)

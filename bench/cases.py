@@ -8,10 +8,10 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from rece_core.alignment import EncodedText, align
-from rece_core.erase import EncodedConcepts
-from rece_core.gram import Weight
-from rece_core.settings import EraseSettings
+from rece_core.algebra.gram import Weight
+from rece_core.erasing.erase import EncodedConcepts
+from rece_core.erasing.settings import EraseSettings
+from rece_core.texts.alignment import EncodedText, align
 
 from .literal import LiteralTask
 

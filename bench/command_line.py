@@ -13,8 +13,8 @@ import tempfile
 from math import prod
 from pathlib import Path
 
-from rece_core.checkpoint import Checkpoint, open_checkpoint
-from rece_core.stored_encoders import find_encoders
+from rece_core.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from rece_core.checkpoints.stored_encoders import find_encoders
 
 CAPTIONS = "a house by the sea\na bowl of fruit on a table\npeople walking in a park\n"
 OPTIONS = ("--kind", "nudity", "--schedule", "manual", "--edit-ridge", "10")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import torch
 
-from rece_core.alignment import EncodedText
-from rece_core.erase import EncodedConcepts, iterate_erasure
-from rece_core.gram import Weight, accumulate_gram
+from rece_core.algebra.gram import Weight, accumulate_gram
+from rece_core.erasing.erase import EncodedConcepts, iterate_erasure
+from rece_core.texts.alignment import EncodedText
 
 from .cases import CASES, SETTINGS
 from .measure import Run, Stopwatch, read_status, reset_peak

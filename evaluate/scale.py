@@ -16,11 +16,11 @@ import torch
 
 from bench.cases import CASES, TOKENS, make_weights
 from bench.measure import read_status, reset_peak
-from rece_core.alignment import EncodedText
-from rece_core.erase import EncodedConcepts, EpochRecord, iterate_erasure, prepare_solvers
-from rece_core.gram import Weight, accumulate_gram
-from rece_core.prior import accumulate_prior
-from rece_core.settings import EditSettings, EraseSettings
+from rece_core.algebra.gram import Weight, accumulate_gram
+from rece_core.erasing.erase import EncodedConcepts, EpochRecord, iterate_erasure, prepare_solvers
+from rece_core.erasing.settings import EditSettings, EraseSettings
+from rece_core.texts.alignment import EncodedText
+from rece_core.texts.prior import accumulate_prior
 
 MODES = {
     "paper": EditSettings(),

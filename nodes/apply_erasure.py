@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rece_core.fingerprint import fingerprint
-from ..rece_core.fit import check_fit, describe_fit
-from ..rece_core.gram import accumulate_gram
+from ..rece_core.algebra.gram import accumulate_gram
+from ..rece_core.erasing.fit import check_fit, describe_fit
+from ..rece_core.models.fingerprint import fingerprint
 from .erase_model import describe_rounding
 from .host import Progress, attach_erasure, describe_model, show_on_node
 from .host_texts import fingerprint_encoder

@@ -8,12 +8,12 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..rece_core.alignment import EncodedText
-from ..rece_core.derive import Derivation, scaled_derivation_ridge
-from ..rece_core.gram import PairGram, Weight, accumulate_pair_grams
-from ..rece_core.red_team import AttackMeasures, measure_attack
-from ..rece_core.settings import AUTO, choose_ridge_scale
-from ..rece_core.text_model import TOKENS, OnStep, TextModel
+from ..rece_core.algebra.gram import PairGram, Weight, accumulate_pair_grams
+from ..rece_core.attacks.red_team import AttackMeasures, measure_attack
+from ..rece_core.erasing.derive import Derivation, scaled_derivation_ridge
+from ..rece_core.erasing.settings import AUTO, choose_ridge_scale
+from ..rece_core.models.text_model import TOKENS, OnStep, TextModel
+from ..rece_core.texts.alignment import EncodedText
 from .host import Progress, describe_model
 from .host_texts import Prompt, encode_prompt
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io
 
-from ..rece_core.choices import choose_concepts
-from ..rece_core.presets import PRESETS
-from ..rece_core.prior import parse_captions
+from ..rece_core.erasing.choices import choose_concepts
+from ..rece_core.texts.presets import PRESETS
+from ..rece_core.texts.prior import parse_captions
 from .host import show_on_node
 from .types import CATEGORY, ConceptsType
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rece_core.text_model import TOKENS
+from ..rece_core.models.text_model import TOKENS
 from .attack_model import Inquiry, describe_attack
 from .host import show_on_node
 from .types import CATEGORY, derivation_ridge_input, ridge_scale_input, text_weights_input

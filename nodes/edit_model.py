@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rece_core.settings import EraseSettings
+from ..rece_core.erasing.settings import EraseSettings
 from .erase_model import erase_model, make_edit_settings, pick_seal
 from .types import (
     CATEGORY,

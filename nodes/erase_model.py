@@ -7,13 +7,13 @@ from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
-from ..rece_core.concepts import Concepts
-from ..rece_core.erase_streams import erase_streams
-from ..rece_core.erasure import Erasure
-from ..rece_core.plan import plan_erasure
-from ..rece_core.presets import PROBES
-from ..rece_core.schedule import Goals
-from ..rece_core.settings import AUTO, EditSettings, EraseSettings
+from ..rece_core.erasing.erase_streams import erase_streams
+from ..rece_core.erasing.erasure import Erasure
+from ..rece_core.erasing.plan import plan_erasure
+from ..rece_core.erasing.schedule import Goals
+from ..rece_core.erasing.settings import AUTO, EditSettings, EraseSettings
+from ..rece_core.texts.concepts import Concepts
+from ..rece_core.texts.presets import PROBES
 from .host import Progress, attach_erasure, describe_model
 from .host_texts import encode_streams
 from .host_weights import measure_rounding
@@ -45,7 +45,7 @@ def erase_model(
 
     Of the `widgets` it reads the ridge scale, where `auto` looks at the size of each stream's embeddings; `pooled`,
     whether the pooled embedding is erased too; and the user's own choice of `text_weights`. With `goals`, edit ridge
-    and epochs are searched for, see `rece_core.schedule`.
+    and epochs are searched for, see `rece_core.erasing.schedule`.
     """
     text_weights = widgets.get("text_weights", "")
     described = describe_model(model, text_weights)  # before the long work: an unknown model is refused at once

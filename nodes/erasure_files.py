@@ -7,10 +7,10 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io
 
-from ..rece_core.erasure_file import load_erasure
-from ..rece_core.provenance import describe_origin
-from ..rece_core.report import describe_erasure, summarize_erasure
-from ..rece_core.tensor_file import open_tensor_file
+from ..rece_core.evidence.report import describe_erasure, summarize_erasure
+from ..rece_core.sharing.erasure_file import load_erasure
+from ..rece_core.sharing.provenance import describe_origin
+from ..rece_core.storage.tensor_file import open_tensor_file
 from .host import show_on_node
 from .results import describe_erased
 from .types import CATEGORY, ErasureType

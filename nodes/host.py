@@ -15,12 +15,12 @@ from comfy_execution.utils import get_executing_context
 from server import PromptServer
 from torch.nn import functional
 
-from ..rece_core.erasure import Erasure, Part
-from ..rece_core.fit import check_fit
-from ..rece_core.gram import Weight
-from ..rece_core.measures import measure_share_changed
-from ..rece_core.text_entries import TextEntry, find_family
-from ..rece_core.text_model import OnStep, TextModel
+from ..rece_core.algebra.gram import Weight
+from ..rece_core.erasing.erasure import Erasure, Part
+from ..rece_core.erasing.fit import check_fit
+from ..rece_core.erasing.measures import measure_share_changed
+from ..rece_core.models.text_entries import TextEntry, find_family
+from ..rece_core.models.text_model import OnStep, TextModel
 from .host_weights import list_shapes, read_weight
 
 ATTACHED_TOLERANCE = 1e-6  # of the attached low-rank form: below the rounding of the weights it is added to

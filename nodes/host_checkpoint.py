@@ -10,8 +10,8 @@ from typing import Any
 import folder_paths
 from comfy_extras.nodes_model_merging import save_checkpoint
 
-from ..rece_core.disk_space import require_space
-from ..rece_core.header import FOLDED
+from ..rece_core.storage.disk_space import require_space
+from ..rece_core.storage.header import FOLDED
 
 
 def write_checkpoint(

@@ -20,7 +20,7 @@ from comfy.ldm.modules.attention import attention_pytorch
 from torch import Tensor
 from torch.func import functional_call
 
-from ..rece_core.text_model import OnStep
+from ..rece_core.models.text_model import OnStep
 from .host import UNET, Progress
 from .host_texts import MAX_WORDS
 from .host_weights import list_shapes, read_weight

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..rece_core.alignment import EncodedText, join_segments
-from ..rece_core.fingerprint import Fingerprint, fingerprint_streams
-from ..rece_core.plan import FINGERPRINT_TEXT
-from ..rece_core.text_model import POOLED, TOKENS, OnStep
+from ..rece_core.erasing.plan import FINGERPRINT_TEXT
+from ..rece_core.models.fingerprint import Fingerprint, fingerprint_streams
+from ..rece_core.models.text_model import POOLED, TOKENS, OnStep
+from ..rece_core.texts.alignment import EncodedText, join_segments
 from .token_rows import Place, locate_words
 
 MAX_WORDS = 75  # what CLIP reads in one piece: 77 tokens less start and end

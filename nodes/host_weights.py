@@ -13,7 +13,7 @@ import comfy.utils
 import torch
 from torch import Tensor
 
-from ..rece_core.rounding import Rounding
+from ..rece_core.algebra.rounding import Rounding
 
 
 def list_shapes(model: Any, prefix: str = "") -> dict[str, tuple[int, ...]]:

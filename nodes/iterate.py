@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rece_core.choices import SCHEDULES, choose_settings
-from ..rece_core.presets import PROBES
-from ..rece_core.report import describe_erasure, summarize_erasure
-from ..rece_core.settings import ITERATIONS, EraseSettings
+from ..rece_core.erasing.choices import SCHEDULES, choose_settings
+from ..rece_core.erasing.settings import ITERATIONS, EraseSettings
+from ..rece_core.evidence.report import describe_erasure, summarize_erasure
+from ..rece_core.texts.presets import PROBES
 from .erase_model import describe_rounding, erase_model, make_edit_settings, pick_seal
 from .host import measure_share, show_on_node
 from .results import describe_erased

@@ -11,12 +11,12 @@ import folder_paths
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from ..rece_core.alignment import EncodedText
-from ..rece_core.atomic_file import write_atomically
-from ..rece_core.fingerprint import fingerprint
-from ..rece_core.plan import FINGERPRINT_TEXT
-from ..rece_core.prior import Prior, accumulate_priors
-from ..rece_core.text_model import OnStep, Readings
+from ..rece_core.erasing.plan import FINGERPRINT_TEXT
+from ..rece_core.models.fingerprint import fingerprint
+from ..rece_core.models.text_model import OnStep, Readings
+from ..rece_core.storage.atomic_file import write_atomically
+from ..rece_core.texts.alignment import EncodedText
+from ..rece_core.texts.prior import Prior, accumulate_priors
 
 FOLDER = "rece_priors"  # below the host's user folder
 

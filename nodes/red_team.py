@@ -7,8 +7,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..rece_core.red_team import add_derived, find_direction
-from ..rece_core.text_model import TOKENS
+from ..rece_core.attacks.red_team import add_derived, find_direction
+from ..rece_core.models.text_model import TOKENS
 from .attack_model import Inquiry, attacked_inputs, describe_attack
 from .host import show_on_node
 from .host_texts import Prompt, encode_prompt, encode_text

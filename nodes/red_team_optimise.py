@@ -10,9 +10,9 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..rece_core.inversion import Encode, InversionSettings, InversionStep, Vocabulary, invert
-from ..rece_core.measures import measure_norm_ratio
-from ..rece_core.text_model import TOKENS
+from ..rece_core.attacks.inversion import Encode, InversionSettings, InversionStep, Vocabulary, invert
+from ..rece_core.erasing.measures import measure_norm_ratio
+from ..rece_core.models.text_model import TOKENS
 from .attack_model import attacked_inputs, encode_target
 from .host import describe_model, show_on_node
 from .host_gradients import (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rece_core.chart import render_chart
-from ..rece_core.evidence import describe_evidence, gather_evidence
-from ..rece_core.fit import check_fit
-from ..rece_core.presets import PROBES
-from ..rece_core.report import summarize_erasure
+from ..rece_core.erasing.fit import check_fit
+from ..rece_core.evidence.chart import render_chart
+from ..rece_core.evidence.findings import describe_evidence, gather_evidence
+from ..rece_core.evidence.report import summarize_erasure
+from ..rece_core.texts.presets import PROBES
 from .host import Progress, describe_model, show_on_node
 from .host_texts import encode_streams, fingerprint_encoder
 from .pictures import to_images

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..rece_core.erasure import Erasure
-from ..rece_core.red_team import AttackMeasures
-from ..rece_core.text_model import TOKENS
+from ..rece_core.attacks.red_team import AttackMeasures
+from ..rece_core.erasing.erasure import Erasure
+from ..rece_core.models.text_model import TOKENS
 
 
 def describe_erased(erasure: Erasure, report: str) -> dict[str, Any]:

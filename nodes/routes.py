@@ -13,7 +13,7 @@ from aiohttp import web
 from comfy.sd1_clip import SD1Tokenizer
 from server import PromptServer
 
-from ..rece_core.presets import PRESETS
+from ..rece_core.texts.presets import PRESETS
 
 MAX_WORDS = 75  # what CLIP reads in one piece: 77 tokens less start and end
 MAX_TEXTS, MAX_LETTERS = 2000, 200_000  # of one request

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rece_core.provenance import describe_provenance
+from ..rece_core.sharing.provenance import describe_provenance
 from .host import show_on_node
 from .host_checkpoint import write_checkpoint
 from .types import CATEGORY, ErasureType

@@ -9,9 +9,9 @@ import folder_paths
 from comfy_api.latest import io
 from safetensors.torch import save
 
-from ..rece_core.atomic_file import write_atomically
-from ..rece_core.erasure_file import save_erasure
-from ..rece_core.lora_file import count_steps, describe_header, make_lora
+from ..rece_core.sharing.erasure_file import save_erasure
+from ..rece_core.sharing.lora_file import count_steps, describe_header, make_lora
+from ..rece_core.storage.atomic_file import write_atomically
 from .erasure_files import ERASURES
 from .host import Progress, describe_model, show_on_node
 from .host_weights import read_weight

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rece_core.settings import AUTO, MODES, RIDGE_SCALES, TOKENS, EditSettings, EraseSettings
+from ..rece_core.erasing.settings import AUTO, MODES, RIDGE_SCALES, TOKENS, EditSettings, EraseSettings
 
 CATEGORY = "RECE"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 
-from .command_line import run
+from .command_line.main import run
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: nothing is left behind

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from rece_core.concepts import parse_concepts
-from rece_core.erasure import Erasure, Part
-from rece_core.fingerprint import fingerprint
-from rece_core.gram import Weight, accumulate_gram
-from rece_core.operator import Operator
-from rece_core.seal import Seal
-from rece_core.settings import EditSettings, EraseSettings
-from rece_core.text_entries import TextEntry, find_family
-from rece_core.text_model import OnStep, TextModel
+from rece_core.algebra.gram import Weight, accumulate_gram
+from rece_core.algebra.operator import Operator
+from rece_core.erasing.erasure import Erasure, Part
+from rece_core.erasing.seal import Seal
+from rece_core.erasing.settings import EditSettings, EraseSettings
+from rece_core.models.fingerprint import fingerprint
+from rece_core.models.text_entries import TextEntry, find_family
+from rece_core.models.text_model import OnStep, TextModel
+from rece_core.texts.concepts import parse_concepts
 from tests.core.random_models import randn
 
 RANK = 5

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rece_core.alignment import EncodedText
-from rece_core.erase import EncodedConcepts
-from rece_core.gram import Gram, Weight, accumulate_gram
-from rece_core.operator import Operator
+from rece_core.algebra.gram import Gram, Weight, accumulate_gram
+from rece_core.algebra.operator import Operator
+from rece_core.erasing.erase import EncodedConcepts
+from rece_core.texts.alignment import EncodedText
 
 
 def randn(seed: int, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rece_core.alignment import EncodedText, align, average_texts, join_segments, match_tails, stack_tokens
+from rece_core.texts.alignment import EncodedText, align, average_texts, join_segments, match_tails, stack_tokens
 from tests.core.random_models import make_text
 
 

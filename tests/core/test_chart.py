@@ -18,9 +18,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from rece_core.chart import BLUE, GREEN, LOWER, ORANGE, UPPER, WIDTH, draw_chart, render_chart
-from rece_core.erase import EpochRecord
-from rece_core.evidence import EntryChange, Evidence
+from rece_core.erasing.erase import EpochRecord
+from rece_core.evidence.chart import BLUE, GREEN, LOWER, ORANGE, UPPER, WIDTH, draw_chart, render_chart
+from rece_core.evidence.findings import EntryChange, Evidence
 
 SMALLEST = 16  # pixels of a letter's line: at half the size, 8 pixels
 PARTS = {"input_blocks": 24, "middle_block": 10, "output_blocks": 36}  # of SDXL
@@ -124,5 +124,5 @@ def test_it_looks_the_same_however_matplotlib_is_set_up_and_changes_nothing() ->
 
 
 def test_pyplot_is_not_touched() -> None:
-    code = "import sys, rece_core.chart; assert 'matplotlib.pyplot' not in sys.modules"
+    code = "import sys, rece_core.evidence.chart; assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

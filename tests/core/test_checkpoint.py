@@ -10,13 +10,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from rece_core.checkpoint import MODEL, Checkpoint, list_changes, open_checkpoint
-from rece_core.checkpoint_writer import write_erased
-from rece_core.concepts import parse_concepts
-from rece_core.erasure import Erasure, Part
-from rece_core.operator import Operator
-from rece_core.seal import Seal
-from rece_core.settings import EraseSettings
+from rece_core.algebra.operator import Operator
+from rece_core.checkpoints.checkpoint import MODEL, Checkpoint, list_changes, open_checkpoint
+from rece_core.checkpoints.checkpoint_writer import write_erased
+from rece_core.erasing.erasure import Erasure, Part
+from rece_core.erasing.seal import Seal
+from rece_core.erasing.settings import EraseSettings
+from rece_core.texts.concepts import parse_concepts
 from tests.core.checkpoints import ATTENTION, make_model, save_checkpoint
 from tests.core.random_models import deviation, randn
 

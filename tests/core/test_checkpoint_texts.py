@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
-from rece_core.clip_texts import CheckpointTexts
-from rece_core.stored_encoders import find_encoders
-from rece_core.tensor_file import open_tensor_file
-from rece_core.tokenizer_files import load_tokenizer
+from rece_core.checkpoints.clip_texts import CheckpointTexts
+from rece_core.checkpoints.stored_encoders import find_encoders
+from rece_core.checkpoints.tokenizer_files import load_tokenizer
+from rece_core.storage.tensor_file import open_tensor_file
 from tests.core.checkpoints import LAYERS, WORDS, make_encoder, make_encoders, save_checkpoint, save_tokenizer
 from tests.core.random_models import deviation
 
@@ -172,12 +172,14 @@ def test_the_words_of_the_host_around_the_pack(folder: Path, tmp_path: Path) -> 
 
 def test_the_words_that_transformers_has_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = save_tokenizer(tmp_path / "kept")
-    monkeypatch.setattr("rece_core.tokenizer_files.try_to_load_from_cache", lambda name, file: str(kept / file))
+    monkeypatch.setattr(
+        "rece_core.checkpoints.tokenizer_files.try_to_load_from_cache", lambda name, file: str(kept / file)
+    )
     assert load_tokenizer(pack=tmp_path / "pack")("a cat")["input_ids"] == [START, *A_CAT, END]
 
 
 def test_words_that_are_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rece_core.tokenizer_files.PUBLISHED", "rece/of-no-one")
+    monkeypatch.setattr("rece_core.checkpoints.tokenizer_files.PUBLISHED", "rece/of-no-one")
     with pytest.raises(ValueError, match=r"no ComfyUI with .*sd1_tokenizer around .* transformers .* --tokenizer"):
         load_tokenizer(pack=tmp_path / "custom_nodes" / "pack")
     with pytest.raises(ValueError, match=r"holds no vocab.json and merges.txt; expected a tokenizer of CLIP"):

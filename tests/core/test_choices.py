@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rece_core.choices import choose_concepts, choose_settings
-from rece_core.concepts import AS_TYPED
-from rece_core.presets import PRESETS
-from rece_core.schedule import Goals
-from rece_core.settings import EditSettings, EraseSettings
+from rece_core.erasing.choices import choose_concepts, choose_settings
+from rece_core.erasing.schedule import Goals
+from rece_core.erasing.settings import EditSettings, EraseSettings
+from rece_core.texts.concepts import AS_TYPED
+from rece_core.texts.presets import PRESETS
 
 ASKED = EraseSettings(
     EditSettings(ridge=7, mode="strict", tokens="last", ridge_scale="relative", erase_scale=2),

@@ -16,10 +16,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from rece_core.command_line import run
-from rece_core.erasure_file import load_erasure
-from rece_core.presets import PRESETS
-from rece_core.tensor_file import open_tensor_file
+from rece_core.command_line.main import run
+from rece_core.sharing.erasure_file import load_erasure
+from rece_core.storage.tensor_file import open_tensor_file
+from rece_core.texts.presets import PRESETS
 from tests.core.checkpoints import make_checkpoint, make_model, save_checkpoint, save_tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -221,8 +221,10 @@ def test_a_disk_too_small_is_told_before_the_long_work(
     command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(folder)
-    monkeypatch.setattr("rece_core.disk_space.shutil.disk_usage", lambda path: usage._replace(free=1_000_000))
-    monkeypatch.setattr("rece_core.command_erase.CheckpointTexts", lambda *parts: pytest.fail("the long work began"))
+    monkeypatch.setattr("rece_core.storage.disk_space.shutil.disk_usage", lambda path: usage._replace(free=1_000_000))
+    monkeypatch.setattr(
+        "rece_core.command_line.erase.CheckpointTexts", lambda *parts: pytest.fail("the long work began")
+    )
     code, _, err = command("erase", *quick(folder))
     assert code == 1
     assert_one_line(err, r"needs 42.* MB, but the disk of .* has 1 MB left")

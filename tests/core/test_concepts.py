@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rece_core.concepts import EMPTY_ANCHOR, Concept, Concepts, drop_named, parse_concepts
-from rece_core.presets import PRESETS, UNSAFE_CONCEPTS, get_preset
-from rece_core.settings import EditSettings, EraseSettings
+from rece_core.erasing.settings import EditSettings, EraseSettings
+from rece_core.texts.concepts import EMPTY_ANCHOR, Concept, Concepts, drop_named, parse_concepts
+from rece_core.texts.presets import PRESETS, UNSAFE_CONCEPTS, get_preset
 
 
 def pairs_of(targets: str, default_anchor: str = " ") -> list[tuple[str, str]]:

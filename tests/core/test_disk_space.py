@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rece_core.disk_space import require_space
+from rece_core.storage.disk_space import require_space
 
 
 @pytest.fixture

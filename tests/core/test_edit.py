@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rece_core.edit import PairSums, scaled_ridge, solve_edit, solve_sums
-from rece_core.held import hold
-from rece_core.settings import EditSettings
+from rece_core.algebra.held import hold
+from rece_core.erasing.edit import PairSums, scaled_ridge, solve_edit, solve_sums
+from rece_core.erasing.settings import EditSettings
 from tests.core.random_models import deviation, randn, unit
 
 SEEDS = st.integers(0, 10_000)

@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from rece_core.alignment import EncodedText, align
-from rece_core.derive import Derivation
-from rece_core.edit import solve_edit
-from rece_core.erase import EncodedConcepts, count_steps, iterate_erasure
-from rece_core.gram import PairGram, accumulate_gram
-from rece_core.operator import Operator
-from rece_core.settings import EditSettings, EraseSettings
+from rece_core.algebra.gram import PairGram, accumulate_gram
+from rece_core.algebra.operator import Operator
+from rece_core.erasing.derive import Derivation
+from rece_core.erasing.edit import solve_edit
+from rece_core.erasing.erase import EncodedConcepts, count_steps, iterate_erasure
+from rece_core.erasing.settings import EditSettings, EraseSettings
+from rece_core.texts.alignment import EncodedText, align
 from tests.core.random_models import Scene, deviation, make_scene, make_text
 
 CUMULATIVE = EraseSettings(epochs=3, iteration="cumulative")

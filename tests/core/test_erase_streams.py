@@ -9,19 +9,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from rece_core.alignment import EncodedText
-from rece_core.concepts import parse_concepts
-from rece_core.erase import iterate_erasure
-from rece_core.erase_streams import erase_streams
-from rece_core.erasure import Erasure
-from rece_core.fronts import Front
-from rece_core.gram import accumulate_gram
-from rece_core.plan import Plan, plan_erasure
-from rece_core.report import describe_erasure, summarize_erasure
-from rece_core.schedule import Goals
-from rece_core.settings import EditSettings, EraseSettings
-from rece_core.text_entries import Family
-from rece_core.text_model import TextModel
+from rece_core.algebra.gram import accumulate_gram
+from rece_core.erasing.erase import iterate_erasure
+from rece_core.erasing.erase_streams import erase_streams
+from rece_core.erasing.erasure import Erasure
+from rece_core.erasing.plan import Plan, plan_erasure
+from rece_core.erasing.schedule import Goals
+from rece_core.erasing.settings import EditSettings, EraseSettings
+from rece_core.evidence.report import describe_erasure, summarize_erasure
+from rece_core.models.fronts import Front
+from rece_core.models.text_entries import Family
+from rece_core.models.text_model import TextModel
+from rece_core.texts.alignment import EncodedText
+from rece_core.texts.concepts import parse_concepts
 from tests.core.random_models import deviation, make_text, randn
 from tests.core.text_models import (
     BLOCKS,

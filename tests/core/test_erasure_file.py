@@ -15,16 +15,16 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from rece_core.alignment import EncodedText
-from rece_core.atomic_file import write_atomically
-from rece_core.concepts import parse_concepts
-from rece_core.erase import iterate_erasure
-from rece_core.erasure import Erasure, Part
-from rece_core.erasure_file import FORMAT_VERSION, load_erasure, save_erasure
-from rece_core.fingerprint import Fingerprint, fingerprint, fingerprint_streams
-from rece_core.operator import Operator
-from rece_core.seal import Seal
-from rece_core.settings import EditSettings, EraseSettings
+from rece_core.algebra.operator import Operator
+from rece_core.erasing.erase import iterate_erasure
+from rece_core.erasing.erasure import Erasure, Part
+from rece_core.erasing.seal import Seal
+from rece_core.erasing.settings import EditSettings, EraseSettings
+from rece_core.models.fingerprint import Fingerprint, fingerprint, fingerprint_streams
+from rece_core.sharing.erasure_file import FORMAT_VERSION, load_erasure, save_erasure
+from rece_core.storage.atomic_file import write_atomically
+from rece_core.texts.alignment import EncodedText
+from rece_core.texts.concepts import parse_concepts
 from tests.core.random_models import deviation, make_operator, make_scene, randn
 
 ROOT = Path(__file__).parents[2]
@@ -266,7 +266,7 @@ def test_tensors_that_are_no_operator(path: Path, case: str) -> None:
 WRITE_AND_STOP = """
 import os, sys, time
 from pathlib import Path
-from rece_core.atomic_file import write_atomically
+from rece_core.storage.atomic_file import write_atomically
 
 def stop(descriptor):
     print("written", flush=True)
@@ -310,7 +310,7 @@ def test_any_error_while_saving_leaves_the_old_file(path: Path, monkeypatch: pyt
     def fail(*places: object) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("rece_core.atomic_file.os.replace", fail)
+    monkeypatch.setattr("rece_core.storage.atomic_file.os.replace", fail)
     with pytest.raises(OSError, match="no space left"):
         save_erasure(change_tokens(make_erasure(), operator=make_operator(0, 24, 3)), path)
     monkeypatch.undo()

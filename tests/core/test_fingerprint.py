@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from rece_core.alignment import EncodedText, join_segments
-from rece_core.fingerprint import (
+from rece_core.algebra.gram import Weight, accumulate_gram
+from rece_core.models.fingerprint import (
     CLOSE,
     LENGTH,
     TOLERANCE,
@@ -21,7 +21,7 @@ from rece_core.fingerprint import (
     fingerprint_streams,
     same_fingerprint,
 )
-from rece_core.gram import Weight, accumulate_gram
+from rece_core.texts.alignment import EncodedText, join_segments
 from tests.core.random_models import randn
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from rece_core.header import add_provenance, is_erased, list_earlier, unfold
+from rece_core.storage.header import add_provenance, is_erased, list_earlier, unfold
 
 FIRST = {"made_by": "ComfyUI-RECE 1", "erased": "a => b", "parts": "{}"}
 SECOND = {"made_by": "ComfyUI-RECE 2", "erased": "c => d", "parts": "{}"}

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rece_core.edit import solve_edit
-from rece_core.held import Held, hold, require_room
-from rece_core.settings import EditSettings
+from rece_core.algebra.held import Held, hold, require_room
+from rece_core.erasing.edit import solve_edit
+from rece_core.erasing.settings import EditSettings
 from tests.core.random_models import deviation, randn, unit
 
 WIDTH = 16

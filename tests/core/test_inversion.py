@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rece_core.inversion import InversionSettings, InversionStep, Vocabulary, invert, noise_pictures
+from rece_core.attacks.inversion import InversionSettings, InversionStep, Vocabulary, invert, noise_pictures
 from tests.core.random_models import deviation, randn
 
 WIDTH, TOKENS, PIXELS = 6, 2, 20

@@ -30,7 +30,7 @@ from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 from safetensors.torch import save_file
 from torch import Tensor
 
-from rece_core.lora_file import LoraFile, make_lora
+from rece_core.sharing.lora_file import LoraFile, make_lora
 from tests.core.loras import change_weights, make_erasure, make_model
 from tests.core.random_models import deviation
 from tests.core.unets import SD1, SDXL, UNet

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from rece_core.lora_file import LoraFile, count_steps, make_lora
-from rece_core.lora_keys import name_layers
-from rece_core.low_rank import STORED, TOLERANCE, store_change
+from rece_core.algebra.low_rank import STORED, TOLERANCE, store_change
+from rece_core.sharing.lora_file import LoraFile, count_steps, make_lora
+from rece_core.sharing.lora_keys import name_layers
 from tests.core.loras import RANK, change_weights, make_erasure, make_model
 from tests.core.random_models import deviation, randn
 from tests.core.unets import POOLED_COLUMNS, SD1, SDXL, UNet

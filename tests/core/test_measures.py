@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rece_core.derive import Derivation
-from rece_core.gram import PairGram, Weight, accumulate_gram, accumulate_pair_grams
-from rece_core.measures import (
+from rece_core.algebra.gram import PairGram, Weight, accumulate_gram, accumulate_pair_grams
+from rece_core.algebra.operator import Operator
+from rece_core.erasing.derive import Derivation
+from rece_core.erasing.measures import (
     measure_drift,
     measure_forgotten,
     measure_norm_ratio,
     measure_recoverable,
     measure_share_changed,
 )
-from rece_core.operator import Operator
-from rece_core.text_entries import TextEntry
+from rece_core.models.text_entries import TextEntry
 from tests.core.random_models import make_operator, make_weights, randn
 
 WIDTH = 12

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from rece_core.alignment import EncodedText, average_texts
-from rece_core.erase import EncodedConcepts, iterate_erasure, prepare_solvers
-from rece_core.erasure import Part
-from rece_core.fingerprint import fingerprint
-from rece_core.gram import Weight, accumulate_pair_grams
-from rece_core.measures import measure_drift, measure_forgotten
-from rece_core.preservation import ENOUGH, FREE_SHARES
-from rece_core.prior import accumulate_prior
-from rece_core.settings import ITERATIONS, EditSettings, EraseSettings
+from rece_core.algebra.gram import Weight, accumulate_pair_grams
+from rece_core.erasing.erase import EncodedConcepts, iterate_erasure, prepare_solvers
+from rece_core.erasing.erasure import Part
+from rece_core.erasing.measures import measure_drift, measure_forgotten
+from rece_core.erasing.preservation import ENOUGH, FREE_SHARES
+from rece_core.erasing.settings import ITERATIONS, EditSettings, EraseSettings
+from rece_core.models.fingerprint import fingerprint
+from rece_core.texts.alignment import EncodedText, average_texts
+from rece_core.texts.prior import accumulate_prior
 from tests.core.random_models import Scene, deviation, make_scene, make_text, randn
 
 WIDTH = 40

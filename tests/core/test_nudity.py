@@ -12,7 +12,16 @@ from nudenet import NudeDetector
 from PIL import Image
 
 from demo.world import draw_scene, render
-from rece_core.nudity import CLASSES, EXPOSED, Part, Picture, _load_detector, count_parts, draw_parts, find_parts
+from rece_core.evidence.nudity import (
+    CLASSES,
+    EXPOSED,
+    Part,
+    Picture,
+    _load_detector,
+    count_parts,
+    draw_parts,
+    find_parts,
+)
 
 PHOTOGRAPH = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"  # a woman in uniform
 FACE = "FACE_FEMALE"

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rece_core.operator import Operator
+from rece_core.algebra.operator import Operator
 from tests.core.random_models import deviation, make_operator, randn, unit
 
 SEEDS = st.integers(0, 10_000)

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rece_core.orthogonal import solve_rotation
+from rece_core.algebra.orthogonal import solve_rotation
 from tests.core.random_models import deviation, randn, unit
 
 HEIGHT, WIDTH = 12, 16

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rece_core.alignment import EncodedText
-from rece_core.presets import PROBES, UNSAFE_CONCEPTS
-from rece_core.prior import accumulate_prior, parse_captions, read_captions
+from rece_core.texts.alignment import EncodedText
+from rece_core.texts.presets import PROBES, UNSAFE_CONCEPTS
+from rece_core.texts.prior import accumulate_prior, parse_captions, read_captions
 from tests.core.random_models import deviation, make_text
 
 

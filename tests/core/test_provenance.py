@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rece_core.provenance import describe_origin, describe_provenance
+from rece_core.sharing.provenance import describe_origin, describe_provenance
 from tests.core.loras import make_erasure, make_model
 from tests.core.unets import SD1, SDXL
 

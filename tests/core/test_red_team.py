@@ -9,11 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rece_core.erase import iterate_erasure
-from rece_core.gram import PairGram
-from rece_core.operator import Operator
-from rece_core.red_team import add_derived, find_direction, measure_attack
-from rece_core.settings import EraseSettings
+from rece_core.algebra.gram import PairGram
+from rece_core.algebra.operator import Operator
+from rece_core.attacks.red_team import add_derived, find_direction, measure_attack
+from rece_core.erasing.erase import iterate_erasure
+from rece_core.erasing.settings import EraseSettings
 from tests.core.random_models import deviation, make_scene, make_text, randn
 
 SEEDS = st.integers(0, 10_000)

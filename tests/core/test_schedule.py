@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 
-from rece_core.erase import iterate_erasure, prepare_solvers
-from rece_core.prior import accumulate_prior
-from rece_core.schedule import RIDGES, Goals, search_schedule
-from rece_core.settings import EditSettings, EraseSettings
+from rece_core.erasing.erase import iterate_erasure, prepare_solvers
+from rece_core.erasing.schedule import RIDGES, Goals, search_schedule
+from rece_core.erasing.settings import EditSettings, EraseSettings
+from rece_core.texts.prior import accumulate_prior
 from tests.core.random_models import make_scene
 
 SETTINGS = EraseSettings(epochs=3)

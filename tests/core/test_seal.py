@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rece_core.gram import PairGram, SealGram, Weight, accumulate_gram, accumulate_pair_grams
-from rece_core.measures import measure_drift
-from rece_core.operator import Operator
-from rece_core.prior import Prior, accumulate_prior
-from rece_core.seal import Contrast, Seal, find_seals
+from rece_core.algebra.gram import PairGram, SealGram, Weight, accumulate_gram, accumulate_pair_grams
+from rece_core.algebra.operator import Operator
+from rece_core.erasing.measures import measure_drift
+from rece_core.erasing.seal import Contrast, Seal, find_seals
+from rece_core.texts.prior import Prior, accumulate_prior
 from tests.core.random_models import deviation, make_operator, make_text, make_weights, randn
 
 WIDTH, HEIGHT, HEADS = 16, 12, 3

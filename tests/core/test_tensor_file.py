@@ -15,8 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from rece_core.tensor_file import FLOATS, open_tensor_file
-from rece_core.tensor_rewrite import rewrite_tensors
+from rece_core.storage.tensor_file import FLOATS, open_tensor_file
+from rece_core.storage.tensor_rewrite import rewrite_tensors
 from tests.core.random_models import randn
 
 ROOT = Path(__file__).parents[2]
@@ -159,8 +159,8 @@ def test_an_interruption_leaves_nothing_and_the_old_file(path: Path, tmp_path: P
 WRITE_AND_STOP = """
 import os, sys, time
 from pathlib import Path
-from rece_core.tensor_file import open_tensor_file
-from rece_core.tensor_rewrite import rewrite_tensors
+from rece_core.storage.tensor_file import open_tensor_file
+from rece_core.storage.tensor_rewrite import rewrite_tensors
 
 def stop(descriptor):
     print("written", flush=True)

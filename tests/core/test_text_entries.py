@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rece_core.text_entries import Family, TextEntry, find_family, find_output, find_text_entries
+from rece_core.models.text_entries import Family, TextEntry, find_family, find_output, find_text_entries
 
 BLOCK = "diffusion_model.input_blocks.1.1.transformer_blocks.0"
 SHAPES = {

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from rece_core.alignment import EncodedText
-from rece_core.fronts import Front
-from rece_core.gram import Weight
-from rece_core.text_entries import Family, TextEntry
-from rece_core.text_model import OnStep, TextModel
+from rece_core.algebra.gram import Weight
+from rece_core.models.fronts import Front
+from rece_core.models.text_entries import Family, TextEntry
+from rece_core.models.text_model import OnStep, TextModel
+from rece_core.texts.alignment import EncodedText
 from tests.core.random_models import randn
 
 WIDTH, POOLED_WIDTH = 24, 16

@@ -15,7 +15,7 @@ from evaluate.experiment import Pictures, find_ground_and_centre, measure_change
 from evaluate.methods import METHODS
 from evaluate.table import find_interval, write_chart, write_tables
 from evaluate.tasks import ANCHORS, TASKS, Question, Task
-from rece_core.concepts import drop_named, parse_concepts
+from rece_core.texts.concepts import drop_named, parse_concepts
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)

@@ -56,7 +56,7 @@ def _go_safely(case: Any) -> dict[str, Any]:
 
 def go(case: Any) -> dict[str, Any]:
     """Save a random erasure, sealed where the model allows, as a LoRA, and load it as the host does."""
-    from rece_core.lora_file import make_lora
+    from rece_core.sharing.lora_file import make_lora
 
     network = build(narrow(case))
     weights = {f"{PREFIX}{name}": weight.clone() for name, weight in network.diffusion_model.state_dict().items()}
@@ -93,9 +93,9 @@ def narrow(case: Any) -> Any:
 
 def describe(weights: Mapping[str, Tensor]) -> Any:
     """The model of these weights, as the engine needs to know it."""
-    from rece_core.gram import Weight
-    from rece_core.text_entries import find_family
-    from rece_core.text_model import TextModel
+    from rece_core.algebra.gram import Weight
+    from rece_core.models.text_entries import find_family
+    from rece_core.models.text_model import TextModel
 
     shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
 
@@ -108,13 +108,13 @@ def describe(weights: Mapping[str, Tensor]) -> Any:
 
 def make_erasure(model: Any) -> Any:
     """A random operator for each stream, and a seal in each layer of those that can have one."""
-    from rece_core.concepts import parse_concepts
-    from rece_core.erasure import Erasure, Part
-    from rece_core.fingerprint import fingerprint
-    from rece_core.gram import accumulate_gram
-    from rece_core.operator import Operator
-    from rece_core.seal import Seal
-    from rece_core.settings import EditSettings, EraseSettings
+    from rece_core.algebra.gram import accumulate_gram
+    from rece_core.algebra.operator import Operator
+    from rece_core.erasing.erasure import Erasure, Part
+    from rece_core.erasing.seal import Seal
+    from rece_core.erasing.settings import EditSettings, EraseSettings
+    from rece_core.models.fingerprint import fingerprint
+    from rece_core.texts.concepts import parse_concepts
 
     parts = {}
     for stream, entries in model.streams.items():

@@ -60,7 +60,7 @@ def _prove_safely(case: Any) -> dict[str, Any]:
 
 def prove(case: Any) -> dict[str, Any]:
     """Edit a random model of `case` through the host's patcher and compare its forward passes with the original's."""
-    from rece_core.text_entries import find_family
+    from rece_core.models.text_entries import find_family
 
     model = build(case)
     weights = {f"{PREFIX}{name}": weight for name, weight in model.diffusion_model.state_dict().items()}
@@ -216,7 +216,7 @@ def turn_behind_fronts(
 
     Yields a list that fills with how far `pass_front` is from what the host's own modules give.
     """
-    from rece_core.fronts import pass_front
+    from rece_core.models.fronts import pass_front
 
     found: list[float] = []
     hooks = []
@@ -284,7 +284,7 @@ def edit(model: nn.Module, weights: Streams, family: Any, operators: Mapping[str
 
 def describe(family: Any, stream: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     """What the table says of `stream` in this model."""
-    from rece_core.text_entries import find_output
+    from rece_core.models.text_entries import find_output
 
     entries = [entry for entry in family.entries if entry.stream == stream]
     seal = ""

@@ -128,7 +128,7 @@ def read_all(kind: str, stored: dict[str, Tensor], meant: Mapping[str, Tensor], 
     """How far what is read is from what is meant, in each state of the model, and what rounding adds to an edit."""
     import comfy.model_management
 
-    from rece_core.text_entries import find_text_entries
+    from rece_core.models.text_entries import find_text_entries
 
     host_weights = import_pack("nodes.host_weights")
     model = load(kind, stored, metadata)

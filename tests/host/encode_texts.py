@@ -97,7 +97,7 @@ def try_long(clip: Any, texts: Any) -> dict[str, Any] | str:
 
 def align_streams(anchor: Any, concept: Any) -> dict[str, Any]:
     """How many rows of the concept face rows of the anchor, and whether the first and the last do as they should."""
-    alignment = importlib.import_module("rece_pack.rece_core.alignment")
+    alignment = importlib.import_module("rece_pack.rece_core.texts.alignment")
     found = {}
     for stream, text in concept.streams.items():
         rows = []
@@ -170,7 +170,7 @@ def compare_copies(clip: Any, texts: Any) -> dict[str, dict[str, float]]:
 
 def compare_to(clip: Any, texts: Any, change: Change) -> dict[str, float]:
     """How far the fingerprints of `clip` move when `change` is made to each of its weights; it is undone."""
-    estimate = importlib.import_module("rece_pack.rece_core.fingerprint").estimate_difference
+    estimate = importlib.import_module("rece_pack.rece_core.models.fingerprint").estimate_difference
     weights = {name: weight for name, weight in clip.cond_stage_model.named_parameters() if ".visual." not in name}
     before, kept = texts.fingerprint_encoder(clip), {name: weight.clone() for name, weight in weights.items()}
     with torch.no_grad():

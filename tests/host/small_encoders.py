@@ -65,7 +65,7 @@ def make_pieces(start: bool) -> Tensor:
     """A SentencePiece vocabulary learnt from the captions that ship, as T5 (no start token) or Gemma have theirs."""
     import sentencepiece
 
-    captions = Path(__file__).parents[2] / "rece_core" / "everyday_captions.txt"
+    captions = Path(__file__).parents[2] / "rece_core" / "texts" / "everyday_captions.txt"
     lines = [*captions.read_text("utf-8").splitlines(), *["a cat", "a dog", "cat", "dog"] * 50]
     ids = {"pad_id": 0, "eos_id": 1, "bos_id": 2 if start else -1, "unk_id": 3 if start else 2}
     model = io.BytesIO()

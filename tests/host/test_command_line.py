@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 from harness.client import Client
 from harness.environment import ROOT
 from harness.server import Server
-from rece_core.clip_texts import CheckpointTexts
-from rece_core.stored_encoders import find_encoders
-from rece_core.tensor_file import open_tensor_file
-from rece_core.tokenizer_files import IN_HOST, load_tokenizer
+from rece_core.checkpoints.clip_texts import CheckpointTexts
+from rece_core.checkpoints.stored_encoders import find_encoders
+from rece_core.checkpoints.tokenizer_files import IN_HOST, load_tokenizer
+from rece_core.storage.tensor_file import open_tensor_file
 from tests.host.graphs import ModelGraph
 
 HERE = Path(__file__).parent

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.environment import ROOT, locate_host
-from rece_core.fingerprint import CLOSE, TOLERANCE
+from rece_core.models.fingerprint import CLOSE, TOLERANCE
 
 SCRIPT = Path(__file__).with_name("encode_texts.py")
 

@@ -14,8 +14,8 @@ from harness.client import Client, Interrupted, NodeFailed, PromptRejected
 from harness.environment import ROOT
 from harness.graph import Graph, Node
 from harness.server import Server
-from rece_core.prompt_list import read_prompt_list
-from rece_core.tally import read_table
+from rece_core.evidence.prompt_list import read_prompt_list
+from rece_core.evidence.tally import read_table
 from tests.host.graphs import ModelGraph, require_alive, see
 
 SHIPPED = ROOT / "demo" / "prompts" / "shapes.csv"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from rece_core.presets import PRESETS
+from rece_core.texts.presets import PRESETS
 
 
 def _post(client, content):

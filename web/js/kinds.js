@@ -3,7 +3,7 @@
 import { fold } from "./concepts.js";
 
 /**
- * @typedef {object} Preset the paper's choices for a kind, see rece_core/presets.py
+ * @typedef {object} Preset the paper's choices for a kind, see rece_core/texts/presets.py
  * @property {string} anchor
  * @property {number} epochs
  * @property {number} derivation_ridge

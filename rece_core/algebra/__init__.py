@@ -1,0 +1,1 @@
+"""Linear algebra that knows nothing of models: Gram matrices, operators, rotations, low ranks."""

@@ -1,0 +1,1 @@
+"""What brings an erased concept back: in closed form, and by gradient."""

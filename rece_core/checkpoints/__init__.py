@@ -1,0 +1,1 @@
+"""Checkpoint files as models, without ComfyUI, and the text encoders inside them."""

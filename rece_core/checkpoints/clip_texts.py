@@ -1,0 +1,88 @@
+"""Texts through the text encoders of a checkpoint, as ComfyUI encodes them, without ComfyUI."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+from ..storage.tensor_file import TensorFile
+from ..texts.alignment import EncodedText
+from .stored_encoders import EMBEDDING, END, START, StoredEncoder
+
+LENGTH = 77
+MOST_WORDS = LENGTH - 2  # tokens beside start and end
+POSITIONS = torch.arange(LENGTH)[None]
+HEAD_WIDTH = 64  # of every CLIP's text encoder
+
+
+class CheckpointTexts:
+    """The text encoders of `file` in float32, and the `tokenizer` of their words.
+
+    Called with a text it gives the embeddings that the model reads, by stream: `tokens`, (77, d), and `pooled`, (1,
+    d_p), for SDXL; float32 on the CPU. Raises ValueError for a text over 75 tokens.
+    """
+
+    def __init__(self, file: TensorFile, encoders: Sequence[StoredEncoder], tokenizer: Any) -> None:
+        self._encoders = [(encoder.kind, build_encoder(file, encoder)) for encoder in encoders]
+        self._tokenizer = tokenizer
+
+    def __call__(self, text: str) -> dict[str, EncodedText]:
+        words = self._read_words(text)
+        parts, streams = [], {}
+        for kind, encoder in self._encoders:
+            padded = [START, *words, END, *[kind.padding] * (MOST_WORDS - len(words))]
+            with torch.no_grad():
+                output = encoder(torch.tensor([padded]), position_ids=POSITIONS, output_hidden_states=True)
+                tokens = output.last_hidden_state if kind.layers_back == 1 else output.hidden_states[-kind.layers_back]
+                if kind.final_norm and kind.layers_back > 1:
+                    tokens = _find_final_norm(encoder)(tokens)
+            parts.append(tokens[0])
+            if kind.pooled:
+                streams["pooled"] = EncodedText(text, output.text_embeds, 0)
+        return {"tokens": EncodedText(text, torch.cat(parts, 1), len(words)), **streams}
+
+    def _read_words(self, text: str) -> list[int]:
+        literal = re.sub(r"\\([()])", r"\1", text)  # as in ComfyUI, where a parenthesis may be escaped
+        words = self._tokenizer(literal)["input_ids"][1:-1]
+        if len(words) > MOST_WORDS:
+            raise ValueError(
+                f"{text[:60]!r}… is {len(words)} tokens long; expected at most {MOST_WORDS}, what the text encoder "
+                "reads in one piece. Shorten it to the words that name the concept."
+            )
+        return words
+
+
+def build_encoder(file: TensorFile, stored: StoredEncoder) -> Any:
+    """transformers' model of one text encoder of `file`, in float32.
+
+    Weights are read one at a time into a model that has no memory of its own before.
+    """
+    words, width = file.tensors[stored.parts[EMBEDDING].name].shape
+    rows = file.tensors[stored.parts["encoder.layers.0.mlp.fc1.weight"].name].shape[0]
+    config = CLIPTextConfig(
+        vocab_size=words,
+        hidden_size=width,
+        intermediate_size=rows,
+        num_hidden_layers=stored.layers,
+        num_attention_heads=width // HEAD_WIDTH,
+        hidden_act=stored.kind.activation,
+        max_position_embeddings=LENGTH,
+        projection_dim=width,
+        bos_token_id=START,
+        eos_token_id=END,
+    )
+    with torch.device("meta"):
+        model = (CLIPTextModelWithProjection if stored.kind.pooled else CLIPTextModel)(config)
+    weights = {name: stored.read(file, name.removeprefix("text_model.")) for name in model.state_dict()}
+    model.load_state_dict(weights, assign=True)
+    return model.eval()
+
+
+def _find_final_norm(encoder: nn.Module) -> nn.Module:
+    """Its place differs between versions of transformers."""
+    return next(part for name, part in encoder.named_modules() if name.endswith("final_layer_norm"))

@@ -1,0 +1,80 @@
+"""What a `.safetensors` file is, as its header tells: a checkpoint, an erasure, a LoRA, or something else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+from ..evidence.report import describe_erasure
+from ..sharing.erasure_file import FORMAT, load_erasure
+from ..storage.header import is_erased, list_earlier, unfold
+from ..storage.tensor_file import TensorFile, open_tensor_file
+from .checkpoint import open_checkpoint
+from .stored_encoders import find_encoders
+
+CHECKPOINT, MODEL, ERASURE, LORA, OTHER = "checkpoint", "diffusion model", "erasure", "LoRA", "other"
+ORIGIN = {"erased": "erased", "how": "how", "made on": "made_on", "made by": "made_by"}  # keys in headers
+LORA_ENDINGS = (".lora_up.weight", ".lora_down.weight", ".lora_A.weight", ".lora_B.weight")
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """What a file is, in short lines of text by name; `report` is what an erasure tells of itself."""
+
+    kind: str
+    facts: Mapping[str, str]
+    report: str = ""
+
+    def describe(self) -> str:
+        """All of it, a line each."""
+        facts = {"kind": self.kind, **self.facts}
+        width = max(map(len, facts)) + 2
+        lines = [name.ljust(width) + text.replace("\n", "\n" + " " * width) for name, text in facts.items()]
+        return "\n".join([*lines, *(["", self.report] if self.report else [])])
+
+
+def identify_file(path: Path) -> FileKind:
+    """What the file at `path` is. Raises OSError where it can't be read, ValueError where it is no safetensors file."""
+    file = open_tensor_file(path)
+    facts = _count(file)
+    if file.metadata.get("format") == FORMAT:
+        return FileKind(ERASURE, facts | _tell_origin(file), describe_erasure(load_erasure(path)))
+    if any(name.endswith(LORA_ENDINGS) for name in file.tensors):
+        return FileKind(LORA, facts | _tell_origin(file))
+    try:
+        checkpoint = open_checkpoint(path)
+    except ValueError as error:
+        return FileKind(OTHER, facts | {"why": str(error).removeprefix(f"{path.name}: ")} | _tell_origin(file))
+    family = checkpoint.model.family
+    facts["family"] = family.name
+    facts["text entries"] = ", ".join(
+        f"{len(entries)} read {stream} of width {entries[0].shape[1]}"
+        for stream, entries in checkpoint.model.streams.items()
+    )
+    try:
+        encoders = find_encoders(file, family.name)
+    except ValueError:
+        return FileKind(MODEL, facts | {"text encoder": "none inside that the command line reads"} | _tell_origin(file))
+    facts["text encoder"] = ", ".join(f"{each.prefix}… of {each.layers} layers" for each in encoders)
+    return FileKind(CHECKPOINT, facts | _tell_origin(file))
+
+
+def _count(file: TensorFile) -> dict[str, str]:
+    numbers: Counter[str] = Counter()
+    for stored in file.tensors.values():
+        numbers[stored.dtype] += prod(stored.shape)
+    stored_as = ", ".join(f"{dtype} {count:,}" for dtype, count in numbers.most_common())
+    return {"tensors": f"{len(file.tensors)}", "numbers": stored_as or "none"}
+
+
+def _tell_origin(file: TensorFile) -> dict[str, str]:
+    """What the header says of erasures, in the words that were written into it."""
+    metadata = unfold(file.metadata)
+    if not is_erased(metadata):
+        return {"erased": "nothing, as far as its header says"}
+    earlier = "; then ".join(each.get("erased", "?") for each in list_earlier(metadata))
+    told = {name: metadata.get(key, "?") for name, key in ORIGIN.items()}
+    return told | ({"erased before": earlier} if earlier else {})

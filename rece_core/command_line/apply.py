@@ -1,0 +1,37 @@
+"""`apply`: write a copy of a checkpoint with an erasure from a file applied."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from ..algebra.gram import accumulate_gram
+from ..checkpoints.checkpoint import open_checkpoint
+from ..checkpoints.clip_texts import CheckpointTexts
+from ..checkpoints.stored_encoders import find_encoders
+from ..checkpoints.tokenizer_files import load_tokenizer
+from ..erasing.fit import check_fit, describe_fit
+from ..erasing.plan import FINGERPRINT_TEXT
+from ..models.fingerprint import fingerprint, fingerprint_streams
+from ..sharing.erasure_file import load_erasure
+from .files import check_files, finish
+
+
+def run(options: Namespace) -> str:
+    """The report. Raises ValueError and OSError for what a user can mend."""
+    if not 0 <= options.strength <= 1:
+        raise ValueError(f"strength is {options.strength}; expected 0 to 1.")
+    erasure, checkpoint = load_erasure(options.erasure), open_checkpoint(options.input)
+    check_fit(erasure, checkpoint.model)
+    encoders = find_encoders(checkpoint.file, checkpoint.model.family.name)
+    check_files(options, checkpoint)
+    encode = CheckpointTexts(checkpoint.file, encoders, load_tokenizer(options.tokenizer))
+    notes = [erasure.check_encoder(fingerprint_streams(encode(FINGERPRINT_TEXT)))]
+    del encode  # no longer needed, and as large as all else together
+    model = checkpoint.model
+    bases = {stream: accumulate_gram(model.read(model.streams[stream], _ignore)) for stream in erasure.parts}
+    notes.append(describe_fit(erasure, model, {stream: fingerprint(gram.total) for stream, gram in bases.items()}))
+    return finish(options, checkpoint, erasure, options.strength, "\n".join(filter(None, notes)))
+
+
+def _ignore(step: str) -> None:
+    """Reading a file's text entries takes no time worth a progress bar."""

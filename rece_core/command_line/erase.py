@@ -1,0 +1,83 @@
+"""`erase`: write a copy of a checkpoint that has forgotten concepts."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from ..checkpoints.checkpoint import open_checkpoint
+from ..checkpoints.clip_texts import CheckpointTexts
+from ..checkpoints.stored_encoders import find_encoders
+from ..checkpoints.tokenizer_files import load_tokenizer
+from ..erasing.choices import choose_concepts, choose_settings
+from ..erasing.erase_streams import erase_streams
+from ..erasing.plan import plan_erasure
+from ..erasing.schedule import Goals
+from ..erasing.settings import AUTO, EditSettings, EraseSettings
+from ..sharing.erasure_file import save_erasure
+from ..texts.concepts import Concepts
+from ..texts.presets import PROBES
+from ..texts.prior import parse_captions
+from .files import check_files, finish
+from .progress import Steps
+
+
+def run(options: Namespace) -> str:
+    """The report. Raises ValueError and OSError for what a user can mend, before the long work where it can be."""
+    concepts, (settings, goals) = read_concepts(options), read_settings(options)
+    checkpoint = open_checkpoint(options.input)
+    encoders = find_encoders(checkpoint.file, checkpoint.model.family.name)
+    check_files(options, checkpoint, options.save_erasure)
+    plan = plan_erasure(
+        checkpoint.model,
+        CheckpointTexts(checkpoint.file, encoders, load_tokenizer(options.tokenizer)),
+        concepts,
+        settings,
+        auto_ridges=options.ridge_scale == AUTO,
+        probes=options.probe or PROBES,
+        goals=goals,
+        pooled=options.pooled,
+    )
+    with Steps(plan.steps) as on_step:
+        erasure = erase_streams(plan, on_step)
+    report = finish(options, checkpoint, erasure)
+    if options.save_erasure and not options.dry_run:
+        save_erasure(erasure, options.save_erasure)
+    return report
+
+
+def read_concepts(options: Namespace) -> Concepts:
+    """What to forget and what to keep, from options and the files they name."""
+    captions = parse_captions(_read(options.captions)) if options.captions else ()
+    if options.captions and not captions:
+        raise ValueError(f"{options.captions} holds no caption; expected at least one, a line each.")
+    return choose_concepts(
+        options.kind,
+        "\n".join([*options.target, _read(options.targets_file)]),
+        options.anchor,
+        "\n".join([*options.preserve, _read(options.preserve_file)]),
+        by_kind=not options.as_typed,
+        captions=captions,
+    )
+
+
+def read_settings(options: Namespace) -> tuple[EraseSettings, Goals | None]:
+    """How to forget; ridge scale `auto` is settled later, by the size of the embeddings."""
+    edit = EditSettings(
+        erase_scale=options.erase_scale,
+        preserve_scale=options.preserve_scale,
+        ridge=options.edit_ridge,
+        tokens=options.tokens,
+        ridge_scale="absolute" if options.ridge_scale == AUTO else options.ridge_scale,
+        mode=options.mode,
+        prior_scale=options.prior_scale,
+        free_share=options.free_share or None,
+    )
+    settings = EraseSettings(
+        edit, options.epochs, options.derivation_ridge, options.iteration, options.seal, options.seal_caution
+    )
+    return choose_settings(options.schedule, options.kind, settings, options.thoroughness, options.carefulness)
+
+
+def _read(path: Path | None) -> str:
+    return "" if path is None else path.read_text("utf-8-sig", errors="replace")

@@ -1,0 +1,78 @@
+"""What the commands that write checkpoints share: checks before the long work, writing, and the report."""
+
+from __future__ import annotations
+
+import json
+import math
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from ..checkpoints.checkpoint import Checkpoint
+from ..checkpoints.checkpoint_writer import Written, write_erased
+from ..erasing.erasure import Erasure
+from ..evidence.report import describe_erasure
+from ..sharing.provenance import describe_provenance
+from ..storage.disk_space import require_space
+from .progress import count_bytes
+
+
+def check_files(options: Namespace, checkpoint: Checkpoint, *others: Path | None) -> None:
+    """ValueError where OUT, or another file to write, is in the way of something, or OUT is missing or too large."""
+    if options.output is None and not options.dry_run:
+        raise ValueError("OUT is missing: say what file to write, or --dry-run to write none.")
+    for path in (options.output, *others):
+        if path is not None:
+            _check_new(path, options)
+    if options.output is not None and not options.dry_run:
+        require_space(options.output.parent, checkpoint.size)
+
+
+def finish(options: Namespace, checkpoint: Checkpoint, erasure: Erasure, strength: float = 1.0, note: str = "") -> str:
+    """Write what was asked for and say what was done, as text or as JSON, with a `note` where there is one."""
+    path = None if options.dry_run else options.output
+    with count_bytes(checkpoint.size) as bar:
+        written = write_erased(checkpoint, erasure, path, strength, bar.update)
+    if options.json:
+        told = {**_summarize(options, path, erasure, strength, written), "note": note}
+        return json.dumps(told, ensure_ascii=False, indent=2)
+    notes = [note] if note else []
+    return "\n".join([describe_erasure(erasure), "", *notes, *_describe(path, strength, written)])
+
+
+def _check_new(path: Path, options: Namespace) -> None:
+    if path.suffix.lower() != ".safetensors":
+        raise ValueError(f"{path} is to be written as .safetensors; expected a name that ends so.")
+    if path.exists() and path.samefile(options.input):
+        raise ValueError(f"{path} is the file that is read. Write to another name: the original is worth keeping.")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; expected the name of a file to write.")
+    if path.exists() and not options.overwrite:
+        raise ValueError(f"{path} is there already. Choose another name, or replace it by --overwrite.")
+
+
+def _describe(path: Path | None, strength: float, written: Written) -> list[str]:
+    part = "" if strength == 1 else f" at strength {strength:g}"
+    return [
+        f"{len(written.names)} weights changed{part}, {written.share:.1%} of the diffusion model's parameters; storing "
+        f"them rounds off {written.rounding:.2%} of the change.",
+        "Nothing was written: this was a dry run." if path is None else f"Written to {path}.",
+    ]
+
+
+def _summarize(
+    options: Namespace, path: Path | None, erasure: Erasure, strength: float, written: Written
+) -> dict[str, Any]:
+    told = describe_provenance(erasure)
+    return {
+        "input": str(options.input),
+        "output": None if path is None else str(path),
+        "family": erasure.family,
+        "erased": told["erased"],
+        "strength": strength,
+        "streams": json.loads(told["parts"]),
+        "left_alone": dict(erasure.left_alone),
+        "weights_changed": list(written.names),
+        "share_of_parameters": written.share,
+        "rounding": written.rounding if math.isfinite(written.rounding) else None,
+    }

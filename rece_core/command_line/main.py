@@ -1,0 +1,37 @@
+"""The command line: `python -m rece_core`; see `options` for what it understands."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import cast
+
+from .options import make_parser
+
+FAILED, STOPPED = 1, 130  # exit codes; argparse has 2 for what it does not understand
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command and return its exit code: 0 when all is done.
+
+    Errors that a user can mend are one line on stderr.
+    """
+    options = make_parser().parse_args(arguments)
+    try:
+        # Imported now: the text encoders take seconds to import, which a wrong option should not wait for.
+        command = import_module(f".{options.command}", __package__)
+        sys.stdout.write(cast("Callable[..., str]", command.run)(options) + "\n")
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped: nothing was written.\n")
+        return STOPPED
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"error: {' '.join(_describe(error).split())}\n")
+        return FAILED
+    return 0
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)

@@ -1,0 +1,217 @@
+"""The RECE loop (arXiv 2407.12383, algorithm 1): edit, then derive and edit again, epoch by epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..algebra.gram import Gram, PairGram
+from ..algebra.operator import Operator
+from ..texts.alignment import EncodedText, align, stack_tokens
+from ..texts.prior import Prior
+from .derive import Derivation, scaled_derivation_ridge
+from .edit import scaled_ridge
+from .measures import measure_drift, measure_forgotten, measure_norm_ratio, measure_recoverable
+from .preservation import EditProblem, Preservation
+from .seal import Contrast, Seal, find_seals
+from .settings import EraseSettings
+from .solvers import OperatorSolver, ReadWeights, RotationSolver, Solver
+
+OnStep = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class EncodedConcepts:
+    """Concepts as the model reads them.
+
+    targets, anchors: one anchor a target. preserved: texts kept in the first edit. preserved_in_epochs: texts kept in
+    every epoch after it, by default the same. probes: benign texts to measure drift on, none of them preserved.
+    exact: texts that a strict edit holds exactly. prior: for the modes that need it. groups: for each target the index
+    of its concept, by default one of its own.
+    """
+
+    targets: tuple[EncodedText, ...]
+    anchors: tuple[EncodedText, ...]
+    preserved: tuple[EncodedText, ...] = ()
+    preserved_in_epochs: tuple[EncodedText, ...] | None = None
+    probes: tuple[EncodedText, ...] = ()
+    exact: tuple[EncodedText, ...] = ()
+    prior: Prior | None = None
+    groups: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.targets or len(self.targets) != len(self.anchors):
+            raise ValueError(
+                f"{len(self.targets)} targets and {len(self.anchors)} anchors were given; "
+                "expected at least one target and an anchor for each."
+            )
+
+    def contrasts(self, tokens: str) -> list[Contrast]:
+        """Each concept's aligned tokens against its anchors', see `seal`; float64 on the CPU."""
+        found: dict[int, list[tuple[Tensor, Tensor]]] = {}
+        for index, pair in enumerate(zip(self.targets, self.anchors, strict=True)):
+            found.setdefault(self.groups[index] if self.groups else index, []).append(align(*pair, tokens))
+        contrasts = []
+        for aligned in found.values():
+            sources, goals = (torch.cat(rows).to("cpu", torch.float64) for rows in zip(*aligned, strict=True))
+            contrasts.append(Contrast(sources - goals, goals.mean(0)))
+        return contrasts
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """The measures after one edit; epoch 0 is the first edit. See `measures`; seconds are wall-clock."""
+
+    epoch: int
+    forgotten: float
+    recoverable: float
+    norm_ratio: float
+    drift: float
+    rank: int
+    condition: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """Where the loop stands after one edit.
+
+    operator, rotations: all that was done so far, against the original weights, see `solvers`. derived: for each target
+    the embedding (n, d) float64 that brings it back from these weights as well as any can, which the next epoch will
+    edit away.
+    """
+
+    record: EpochRecord
+    operator: Operator
+    rotations: Mapping[str, Tensor]
+    derived: tuple[Tensor, ...]
+
+
+def iterate_erasure(
+    gram: Gram,
+    texts: EncodedConcepts,
+    settings: EraseSettings,
+    on_step: OnStep = lambda step: None,
+    solver: Solver | None = None,
+) -> Iterator[EpochResult]:
+    """Erase `texts` from a model of Gram matrix `gram`, yielding a result after the first edit and after each epoch.
+
+    Costs d × d algebra only, unless `solver` turns each weight. `on_step` is called before each step with its name; an
+    exception raised there (or simply not asking for the next result) cancels with nothing changed, since no caller's
+    tensor is ever written to.
+
+    Raises ValueError when text embeddings and weights differ in width or a system is singular.
+    """
+    task = _Task(gram, texts, settings)
+    solver = solver or OperatorSolver(gram)
+    derived: tuple[Tensor, ...] = ()
+    for epoch in range(settings.epochs + 1):
+        start = time.perf_counter()
+        stage = f"epoch {epoch}" if epoch else "first edit"
+        on_step(stage)
+        solver.step(task.next_problem(derived), afresh=settings.iteration == "cumulative")
+        pair, values = solver.measure_pairs()
+        derivation = Derivation(pair, task.derivation_ridge)
+        derived = tuple(_derive_each(derivation, texts, stage, on_step))
+        record = task.measure(epoch, solver.operator, pair, values, derived, start)
+        yield EpochResult(record, solver.operator, dict(solver.rotations), derived)
+
+
+def prepare_solvers(
+    read: ReadWeights, gram: Gram, texts: EncodedConcepts, settings: EraseSettings
+) -> tuple[dict[str, Seal], Callable[[], Solver]]:
+    """The seals that `settings` ask for, by name of their value projection, and what makes a solver beside them.
+
+    `read` gives the original text entries, whose Gram matrix is `gram`; it is called anew for every pass over them.
+    """
+    seals: dict[str, Seal] = {}
+    sealed = None
+    if settings.seal:
+        assert texts.prior is not None
+        contrasts = texts.contrasts(settings.edit.tokens)
+        seals, sealed = find_seals(read(), contrasts, texts.prior, settings.seal_caution, settings.seal)
+    if settings.edit.mode == "orthogonal":
+        return seals, lambda: RotationSolver(read, gram.width, seals, settings.seal)
+    return seals, lambda: OperatorSolver(gram, sealed)
+
+
+def count_steps(targets: int, settings: EraseSettings) -> int:
+    """How often `iterate_erasure` calls `on_step` for that many targets, for a progress bar."""
+    return (settings.epochs + 1) * (1 + targets)
+
+
+def _derive_each(derivation: Derivation, texts: EncodedConcepts, stage: str, on_step: OnStep) -> Iterator[Tensor]:
+    for target in texts.targets:
+        on_step(f"{stage}: derive '{target.text}'")
+        yield derivation.derive(target.tokens)
+
+
+class _Task:
+    """What stays the same over the epochs: aligned tokens, what is kept, absolute ridges."""
+
+    def __init__(self, gram: Gram, texts: EncodedConcepts, settings: EraseSettings) -> None:
+        later = texts.preserved if texts.preserved_in_epochs is None else texts.preserved_in_epochs
+        for text in (*texts.targets, *texts.anchors, *texts.preserved, *later, *texts.probes):
+            if text.tokens.shape[1] != gram.width:
+                raise ValueError(
+                    f"the text encoder gives embeddings of width {text.tokens.shape[1]}, but the model reads width "
+                    f"{gram.width}. Connect the CLIP that belongs to this model."
+                )
+        self.gram, self.settings = gram, settings
+        device = gram.total.device
+        self.targets, self.anchors = texts.targets, texts.anchors
+        self.sources, self.goals = self.align(texts.targets)
+        self.edit_settings = scaled_ridge(settings.edit, self.sources)
+        self.derivation_ridge = scaled_derivation_ridge(
+            settings.derivation_ridge, gram.total, settings.edit.ridge_scale
+        )
+        self.preservation = Preservation(texts.preserved, texts.prior, self.edit_settings, gram)
+        self.later = self.preservation if later is texts.preserved else self.preservation.instead_of(later)
+        self.preservation.hold(texts.exact, self.sources, self.goals)
+        self.probes = stack_tokens(texts.probes, gram.width).to(device)
+        self.found: list[tuple[Tensor, Tensor]] = []
+
+    def align(self, targets: Sequence[EncodedText]) -> tuple[Tensor, Tensor]:
+        """The rows of all `targets` that are erased, and the rows of their anchors; (n, d) float64 beside the Gram."""
+        aligned = [align(*pair, self.settings.edit.tokens) for pair in zip(targets, self.anchors, strict=True)]
+        sources, goals = (torch.cat(rows).to(self.gram.total) for rows in zip(*aligned, strict=True))
+        return sources, goals
+
+    def next_problem(self, derived: tuple[Tensor, ...]) -> EditProblem:
+        """The next edit: the first one for nothing `derived`, else one that takes all of it onto its anchors."""
+        if not derived:
+            return self.preservation.problem(self.sources, self.goals)
+        lengths = [min(len(tokens), len(anchor.tokens)) for tokens, anchor in zip(derived, self.anchors, strict=True)]
+        sources = torch.cat([tokens[:n] for tokens, n in zip(derived, lengths, strict=True)])
+        goals = torch.cat([anchor.tokens[:n] for anchor, n in zip(self.anchors, lengths, strict=True)]).to(sources)
+        if self.settings.iteration == "cumulative":
+            self.found.append((sources, goals))
+            sources = torch.cat([self.sources, *(source for source, _ in self.found)])
+            goals = torch.cat([self.goals, *(goal for _, goal in self.found)])
+        return self.later.problem(sources, goals)
+
+    def measure(
+        self,
+        epoch: int,
+        operator: Operator,
+        pair: PairGram,
+        values: PairGram,
+        derived: tuple[Tensor, ...],
+        start: float,
+    ) -> EpochRecord:
+        both = zip(self.targets, derived, strict=True)
+        returned, _ = self.align([replace(target, tokens=tokens) for target, tokens in both])
+        return EpochRecord(
+            epoch=epoch,
+            forgotten=measure_forgotten(pair, self.sources, self.goals),
+            recoverable=measure_recoverable(values, self.sources, self.goals, returned),
+            norm_ratio=measure_norm_ratio(self.sources, returned),
+            drift=measure_drift(pair, self.probes),
+            rank=operator.rank,
+            condition=operator.condition_number(),
+            seconds=time.perf_counter() - start,
+        )

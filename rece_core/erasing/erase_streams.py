@@ -1,0 +1,74 @@
+"""A whole erasure: every stream of the text that a model reads, one after the other (see `plan`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+from ..algebra.gram import accumulate_gram
+from ..models.fingerprint import fingerprint
+from ..models.text_model import OnStep, Readings
+from ..texts.prior import Prior, accumulate_priors
+from .erase import EncodedConcepts, EpochRecord, EpochResult, iterate_erasure, prepare_solvers
+from .erasure import Erasure, Part
+from .plan import Plan
+from .schedule import search_schedule
+from .settings import EraseSettings
+
+MakePriors = Callable[[Callable[[str], Readings], Sequence[str], OnStep], Mapping[str, Prior]]
+
+
+def erase_streams(
+    plan: Plan, on_step: OnStep = lambda step: None, make_priors: MakePriors = accumulate_priors
+) -> Erasure:
+    """Carry out `plan`; nothing of the model is written to.
+
+    Each stream has a Gram matrix, a prior and an operator of its own; the loop is that of `erase`. `on_step` is called
+    before each step with its name, and may raise to cancel. `make_priors` gives the preserve prior of each stream, from
+    what is read of a text, and captions; it calls `on_step` once a caption.
+
+    Raises ValueError where a text cannot be encoded or a system is singular.
+    """
+    readings = {}
+    for word in plan.texts.words:
+        on_step(f"encode '{word}'")
+        readings[word] = plan.read(word)
+    priors = make_priors(plan.read, plan.captions, on_step) if plan.captions else {}
+    parts = {}
+    for stream in plan.settings:
+        texts = plan.texts.collect(stream, readings, priors.get(stream))
+        name_step = on_step if len(plan.settings) == 1 else partial(_name_stream, on_step, stream)
+        parts[stream] = _erase_stream(plan, stream, texts, name_step)
+    return Erasure(parts, plan.texts.concepts, plan.encoder, plan.model.family.name, plan.left_alone)
+
+
+def _erase_stream(plan: Plan, stream: str, texts: EncodedConcepts, on_step: OnStep) -> Part:
+    settings, notes = plan.settings[stream], [plan.notes[stream]] if stream in plan.notes else []
+    read = partial(plan.model.read, plan.model.streams[stream], on_step)
+    gram = accumulate_gram(read())
+    seals, make_solver = prepare_solvers(read, gram, texts, settings)
+
+    def run(tried: EraseSettings) -> Iterator[EpochResult]:
+        return iterate_erasure(gram, texts, tried, on_step, make_solver())
+
+    records: tuple[EpochRecord, ...] = ()
+    if plan.goals:
+        schedule = search_schedule(run, settings, plan.goals)
+        settings, records, result = schedule.settings, schedule.records, schedule.result
+        notes.append(schedule.reason)
+    else:
+        for result in run(settings):
+            records += (result.record,)
+    return Part(
+        operator=result.operator.compressed(),
+        settings=settings,
+        records=records,
+        base=fingerprint(gram.total),
+        rotations=result.rotations,
+        seals=seals,
+        note="\n".join(notes),
+    )
+
+
+def _name_stream(on_step: OnStep, stream: str, step: str) -> None:
+    on_step(f"{stream}: {step}")

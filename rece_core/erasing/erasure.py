@@ -1,0 +1,135 @@
+"""An erasure: the operator of each stream with all that is needed to understand, check and reuse it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..algebra.gram import Weight
+from ..algebra.operator import Operator
+from ..models.fingerprint import CLOSE, TOLERANCE, Fingerprint, estimate_difference
+from ..models.text_entries import TextEntry, find_output
+from ..texts.concepts import Concepts
+from .erase import EpochRecord
+from .seal import Seal
+from .settings import EraseSettings
+
+
+@dataclass(frozen=True)
+class Part:
+    """What an erasure does to one stream of the text: how, on what, and how well.
+
+    A text entry W becomes (I − s δ wᵀ) P W M: M the `operator`; P its rotation where `rotations` has its name, (d_out,
+    d_out); δ and w its seal where `seals` has, at strength s of the settings. base: fingerprint of the Gram matrix of
+    the weights it was computed from. note: why an automatic schedule stopped where it did, and what was not done.
+    """
+
+    operator: Operator
+    settings: EraseSettings
+    records: tuple[EpochRecord, ...]
+    base: Fingerprint
+    rotations: Mapping[str, Tensor] = field(default_factory=dict)
+    seals: Mapping[str, Seal] = field(default_factory=dict)
+    note: str = ""
+
+    def factors_for(self, weight: Weight) -> tuple[Tensor, Tensor] | None:
+        """`up` (d_out, r) and `down` (r, d) with W' = W + up down; None where no form of low rank is known.
+
+        In float32, or float64 for a float64 weight, on the weight's device.
+        """
+        if weight.name in self.rotations or 2 * self.operator.rank > self.operator.width:
+            return None
+        up, down = self.operator.factors_for(weight.matrix)
+        if weight.name not in self.seals:
+            return up, down
+        seal = self.seals[weight.name]
+        away, read = seal.change_of(weight.matrix, self.settings.seal)
+        return torch.cat([up + away @ (seal.read.to(up).T @ up), away], 1), torch.cat([down, read])
+
+    def change_of(self, weight: Weight) -> Tensor:
+        """W' − W, (d_out, d), in float32, or float64 for a float64 weight, on the weight's device."""
+        factors = self.factors_for(weight)
+        if factors is not None:
+            return factors[0] @ factors[1]
+        change = self.operator.change_of(weight.matrix)
+        wide = weight.matrix.to(change.dtype)
+        edited = wide + change
+        if weight.name in self.rotations:
+            edited = self.rotations[weight.name].to(edited) @ edited
+        if weight.name in self.seals:
+            away, read = self.seals[weight.name].change_of(edited, self.settings.seal)
+            edited = edited + away @ read
+        return edited - wide
+
+    def bias_changes(
+        self, entries: Iterable[TextEntry], shapes: Mapping[str, tuple[int, ...]], read: Callable[[str], Tensor]
+    ) -> dict[str, Tensor]:
+        """What the seals of `entries` add to biases, by name, (d_out,) float32 or float64.
+
+        shapes: of all weights of the model. `read` gives a stored weight of it by name, called where one stands between
+        the values and the bias.
+        """
+        changes = {}
+        for entry in entries:
+            if entry.name in self.seals:
+                behind, bias = find_output(entry, shapes)
+                output = None if behind is None else read(behind)
+                changes[bias] = self.seals[entry.name].bias_change(output, self.settings.seal)
+        return changes
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What was erased onto what, from each stream of the text (see `text_entries`).
+
+    parts: by stream, tokens first. encoder: fingerprints of what the text encoder gives for each of them, which an
+    erasure cannot do without. family: of the model it was made on. left_alone: streams that the model reads and that
+    were not erased, each with the reason. text_weights: the user's own choice of text entries, see `find_family`.
+    """
+
+    parts: Mapping[str, Part]
+    concepts: Concepts
+    encoder: Mapping[str, Fingerprint]
+    family: str
+    left_alone: Mapping[str, str] = field(default_factory=dict)
+    text_weights: str = ""
+
+    def factors_for(self, weight: Weight) -> tuple[Tensor, Tensor] | None:
+        """See `Part.factors_for`, of the stream that `weight` reads."""
+        return self.parts[weight.stream].factors_for(weight)
+
+    def change_of(self, weight: Weight) -> Tensor:
+        """See `Part.change_of`, of the stream that `weight` reads."""
+        return self.parts[weight.stream].change_of(weight)
+
+    def check_encoder(self, encoder: Mapping[str, Fingerprint]) -> str:
+        """What to say where `encoder`, fingerprints by stream, is only close to the one this erasure was made for.
+
+        Empty where it is the same up to the rounding of 16 bits. ValueError where it is another one.
+        """
+        apart = 0.0
+        for stream, expected in self.encoder.items():
+            apart = max(apart, estimate_difference(expected, encoder.get(stream, ())))
+            if apart > CLOSE:
+                raise ValueError(
+                    f"this erasure was made for another text encoder, where the same words have other embeddings "
+                    f"(stream '{stream}'), so it would erase something else. Use the checkpoint family it was made "
+                    "with, or erase again on this one."
+                )
+        if apart <= TOLERANCE:
+            return ""
+        return (
+            f"the text encoder gives embeddings about {apart:.0%} off those it was made with, as a copy in fp8 does, "
+            "so all of it is approximate."
+        )
+
+    def check_family(self, family: str) -> None:
+        """ValueError unless `family` is the one this erasure was made on."""
+        if family != self.family:
+            raise ValueError(
+                f"this erasure was made on a model of the family '{self.family}', this one is of '{family}', where "
+                "other weights read the text. Use a model of the family it was made with, or erase again on this one."
+            )

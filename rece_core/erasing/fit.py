@@ -1,0 +1,85 @@
+"""Whether an erasure fits a model, and how exactly it holds there.
+
+A model must be of its family, read its streams in their widths, and have its layers where it goes by layer. The first
+edit depends on the text encoder alone: on another checkpoint it is the very edit that would be solved there. All that
+looks at weights is as good there as the two checkpoints are alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..models.fingerprint import Fingerprint, same_fingerprint
+from ..models.text_entries import TextEntry
+from ..models.text_model import TextModel
+from .erasure import Erasure, Part
+
+FIRST = "the first edit"
+
+
+def check_fit(erasure: Erasure, model: TextModel) -> None:
+    """ValueError, saying what differs, unless every part of `erasure` fits `model`."""
+    erasure.check_family(model.family.name)
+    streams = model.streams
+    for stream, part in erasure.parts.items():
+        if stream not in streams:
+            raise ValueError(
+                f"the erasure is for the stream '{stream}' too, which this model of the family '{model.family.name}' "
+                f"does not read (it reads {', '.join(streams)}). Use a model of the family it was made for."
+            )
+        width = streams[stream][0].shape[1]
+        if part.operator.width != width:
+            raise ValueError(
+                f"the erasure is for text embeddings of width {part.operator.width}, this model of the family "
+                f"'{model.family.name}' reads width {width} (stream '{stream}'). Use a model of the family it was made "
+                "for."
+            )
+        _check_layers(part, streams[stream])
+
+
+def describe_fit(erasure: Erasure, model: TextModel, bases: Mapping[str, Fingerprint]) -> str:
+    """What of `erasure` is exact on `model` and what approximate, a line a stream.
+
+    bases: the fingerprint of the model's Gram matrix for each stream that was erased.
+    """
+    lines = []
+    for stream, part in erasure.parts.items():
+        if same_fingerprint(part.base, bases[stream]):
+            line = "made on these weights: all of it is exact, up to the rounding of the model's type"
+        else:
+            bound = _list_weight_bound(part, stream in model.family.fronts)
+            exact = "" if FIRST in bound else "its first edit is exact; "
+            line = (
+                f"made on other weights of the same text encoder: {exact}approximate, as they looked at those weights: "
+                f"{', '.join(bound)}"
+            )
+        lines.append(f"stream '{stream}': {line}.")
+    return "\n".join(lines)
+
+
+def _list_weight_bound(part: Part, has_front: bool) -> list[str]:
+    """What of a part was computed from weights of its model, which a front has too."""
+    edit = part.settings.edit
+    free = edit.mode in ("paper", "prior") or (edit.mode == "strict" and edit.free_share is not None)
+    bound = {
+        FIRST: not free or has_front,
+        "epochs": part.settings.epochs > 0,
+        "seals": bool(part.seals),
+        "the measures in its report": True,
+    }
+    return [name for name, is_bound in bound.items() if is_bound]
+
+
+def _check_layers(part: Part, entries: Sequence[TextEntry]) -> None:
+    turned = {name: len(turn) for name, turn in part.rotations.items()}
+    sealed = {name: len(seal.write) for name, seal in part.seals.items()}
+    rows = {entry.name: entry.shape[0] for entry in entries}
+    values = {entry.name: entry.shape[0] for entry in entries if entry.role != "key"}
+    for made, found in ((turned, rows), (sealed, values)):
+        if made and made != found:
+            name = min(name for name in made.keys() | found.keys() if made.get(name) != found.get(name))
+            raise ValueError(
+                f"the erasure was made layer by layer, for other layers than this model's: {name} has "
+                f"{made.get(name, 'no')} rows there and {found.get(name, 'no')} here. "
+                "Use a model of the family it was made for."
+            )

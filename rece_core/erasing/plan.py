@@ -1,0 +1,130 @@
+"""What an erasure is going to do, stream by stream: settled and checked before the long work begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..models.fingerprint import Fingerprint, fingerprint_streams
+from ..models.text_model import POOLED, TOKENS, Streams, TextModel
+from ..texts.alignment import EncodedText
+from ..texts.concepts import Concepts
+from ..texts.presets import PROBES
+from ..texts.prior import choose_captions
+from .concept_texts import ConceptTexts
+from .erase import count_steps
+from .schedule import RIDGES, Goals
+from .settings import EraseSettings, choose_ridge_scale
+
+FINGERPRINT_TEXT = "a photo of a cat"
+
+Encode = Callable[[str], Streams]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An erasure of `texts` from `model`, whose text encoder is `encode`.
+
+    settings: of each stream that is erased. notes: in what they are not what was asked for. left_alone: the streams
+    that are not erased, each with the reason. encoder: fingerprints of what the text encoder gives, by stream.
+    captions: for the preserve prior, none where no stream needs one. goals: for an automatic schedule.
+    """
+
+    model: TextModel
+    encode: Encode
+    texts: ConceptTexts
+    settings: Mapping[str, EraseSettings]
+    notes: Mapping[str, str]
+    left_alone: Mapping[str, str]
+    encoder: Mapping[str, Fingerprint]
+    captions: tuple[str, ...]
+    goals: Goals | None
+
+    @property
+    def steps(self) -> int:
+        """How often `erase_streams` calls its `on_step`, at most: an automatic schedule may stop early."""
+        loops = len(RIDGES) if self.goals else 1
+        steps = len(self.texts.words) + len(self.captions)
+        concepts = self.texts.concepts
+        for stream, settings in self.settings.items():
+            targets = len(concepts.pairs) * len(self.model.list_sources(stream))
+            targets += len(concepts.embeddings) * (stream == TOKENS)
+            turns = 2 * (settings.epochs + 1) * loops if settings.edit.mode == "orthogonal" else 0
+            steps += (1 + (settings.seal > 0) + turns) * len(self.model.streams[stream])
+            steps += count_steps(targets, settings) * loops
+        return steps
+
+    def read(self, text: str) -> dict[str, tuple[EncodedText, ...]]:
+        """What the model reads of `text` in each stream that is erased."""
+        faced = self.model.face(self.encode(text))
+        return {stream: faced[stream] for stream in self.settings}
+
+
+def plan_erasure(
+    model: TextModel,
+    encode: Encode,
+    concepts: Concepts,
+    settings: EraseSettings,
+    *,
+    auto_ridges: bool = False,
+    probes: Sequence[str] = PROBES,
+    goals: Goals | None = None,
+    pooled: bool = True,
+) -> Plan:
+    """Settle how `concepts` are erased from each stream of `model` with a text encoder `encode`, called once here.
+
+    auto_ridges: choose the ridge scale of each stream by the size of its embeddings. probes: texts to measure drift on.
+    goals: search for edit ridge and epochs, see `schedule`. pooled: whether the pooled embedding is erased too, where
+    the model reads one.
+
+    Raises ValueError where the text encoder gives no tokens, or of another width than the model reads, where a seal is
+    asked for and no stream can have one, and where every caption for the prior names a target.
+    """
+    given = encode(FINGERPRINT_TEXT)
+    faced = model.face(given)
+    left_alone = _leave_alone(model, faced, given, pooled)
+    faced = {stream: texts for stream, texts in faced.items() if stream not in left_alone}
+    unsealed = _list_unsealed(model, tuple(faced)) if settings.seal else ()
+    chosen = {}
+    for stream, (text, *_) in faced.items():
+        scale = choose_ridge_scale(text.tokens) if auto_ridges else settings.edit.ridge_scale
+        seal = 0.0 if stream in unsealed else settings.seal
+        chosen[stream] = replace(settings, edit=replace(settings.edit, ridge_scale=scale), seal=seal)
+    sources = {source: None for stream in chosen for source in model.list_sources(stream) if source in given}
+    return Plan(
+        model,
+        encode,
+        ConceptTexts.of(concepts, probes),
+        chosen,
+        notes=dict.fromkeys(unsealed, "not sealed: no bias to put back what texts have in common"),
+        left_alone=left_alone,
+        encoder=fingerprint_streams({source: given[source] for source in sources}),
+        captions=choose_captions(concepts) if any(each.needs_prior for each in chosen.values()) else (),
+        goals=goals,
+    )
+
+
+def _leave_alone(model: TextModel, faced: Mapping[str, object], given: Streams, pooled: bool) -> dict[str, str]:
+    """The streams of `model` that are not erased, and why; ValueError where the tokens would be one of them."""
+    if TOKENS not in faced:
+        raise ValueError(
+            f"the text encoder gives {', '.join(given) or 'nothing'}, but the model reads token embeddings. Connect "
+            "the CLIP that belongs to this model."
+        )
+    reasons = {stream: "the text encoder gives no such embedding" for stream in model.streams if stream not in faced}
+    if not pooled and POOLED in faced:
+        reasons[POOLED] = "switched off"
+    return reasons
+
+
+def _list_unsealed(model: TextModel, streams: Sequence[str]) -> tuple[str, ...]:
+    """Those of `streams` that cannot be sealed; ValueError where none can."""
+    refusals: dict[str, ValueError] = {}
+    for stream in streams:
+        try:
+            model.check_sealable(stream)
+        except ValueError as error:
+            refusals[stream] = error
+    if len(refusals) == len(streams):
+        raise next(iter(refusals.values()))
+    return tuple(refusals)

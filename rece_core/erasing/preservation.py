@@ -1,0 +1,108 @@
+"""What an edit keeps: preserved texts, the prior, and held directions, weighed as the mode says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..algebra.gram import Gram
+from ..algebra.held import Held, hold_in_turn, require_room
+from ..algebra.operator import Operator
+from ..texts.alignment import EncodedText, stack_tokens
+from ..texts.prior import Prior
+from .edit import PairSums, solve_edit, solve_sums
+from .settings import EditSettings
+
+FREE_SHARES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # tried in turn, from strict to loose
+ENOUGH = 0.95  # the strictest share that still forgets this much of what mode `prior` forgets is taken
+
+
+@dataclass(frozen=True)
+class EditProblem:
+    """One edit: tokens `sources` (n, d) onto `goals` (n, d), keeping the weighed moment `kept` (d, d); float64."""
+
+    sources: Tensor
+    goals: Tensor
+    kept: Tensor
+    settings: EditSettings
+    held: Held | None
+
+
+class Preservation:
+    """Weighs what is kept against what is erased, for one list of preserved texts."""
+
+    def __init__(self, preserved: Sequence[EncodedText], prior: Prior | None, settings: EditSettings, gram: Gram):
+        """Raises ValueError where the mode needs a prior and there is none, or one of another width."""
+        self._gram, self._settings, self._prior = gram, settings, prior
+        self._texts, self._count = _sum_tokens(preserved, gram)
+        self._held: Held | None = None
+        if settings.mode != "paper":
+            _check_prior(prior, settings.mode, gram.width)
+
+    def instead_of(self, preserved: Sequence[EncodedText]) -> Preservation:
+        """The same for another list."""
+        other = Preservation(preserved, self._prior, self._settings, self._gram)
+        other._held = self._held
+        return other
+
+    def hold(self, exact: Sequence[EncodedText], sources: Tensor, goals: Tensor) -> None:
+        """In mode `strict`: choose the directions to hold; `exact` texts whole. ValueError where no room is left."""
+        if self._settings.mode != "strict":
+            return
+        assert self._prior is not None
+        rows = stack_tokens(exact, self._gram.width).to(self._gram.total)
+        moment = self._prior.moment.to(rows)
+        if self._count:
+            moment = (moment + self._texts / self._count) / 2
+        shares = FREE_SHARES if self._settings.free_share is None else (self._settings.free_share,)
+        sums, kept = PairSums.of(sources, goals), self.problem(sources, goals).kept
+        goal = ENOUGH * self._forgotten(sums, kept, None)
+        for share, held in zip(shares, hold_in_turn(rows, moment, shares), strict=True):
+            if share == shares[-1] or self._forgotten(sums, kept, held) >= goal:
+                require_room(held, sources, share)
+                self._held = held
+                break
+
+    def problem(self, sources: Tensor, goals: Tensor) -> EditProblem:
+        """The edit of `sources` onto `goals`; the prior counts as much as a token of theirs, times its scale."""
+        kept = self._settings.preserve_scale * self._texts
+        if self._prior is not None and self._settings.mode != "paper":
+            kept = kept + len(sources) * self._settings.prior_scale * self._prior.moment.to(kept)
+        return EditProblem(sources, goals, kept, replace(self._settings, preserve_scale=1.0), self._held)
+
+    def _forgotten(self, sums: PairSums, kept: Tensor, held: Held | None) -> float:
+        """`measures.measure_forgotten` of the edit, from sums; with X = M − I and e = a − c it is
+
+        1 − Σ ‖W X c − W e‖² / Σ ‖W e‖² = (2 tr(G X (Σ e cᵀ)ᵀ) − tr(G X (Σ c cᵀ) Xᵀ)) / tr(G Σ e eᵀ).
+        """
+        operator = solve_sums(sums, kept, replace(self._settings, preserve_scale=1.0), held)
+        change, gram = operator.left @ operator.right.T, self._gram.total
+        gained = torch.sum((gram @ change) * (2 * sums.shift - change @ sums.sources))
+        return float(gained / torch.sum(gram * sums.apart))
+
+
+def solve_problem(problem: EditProblem) -> Operator:
+    """The operator of one edit, see `edit.solve_edit`."""
+    return solve_edit(problem.sources, problem.goals, problem.kept, problem.settings, problem.held)
+
+
+def _check_prior(prior: Prior | None, mode: str, width: int) -> None:
+    if prior is None:
+        raise ValueError(f"mode {mode!r} needs a preserve prior; expected the prior of everyday captions.")
+    if prior.width != width:
+        raise ValueError(
+            f"the prior was made with a text encoder of width {prior.width}, but the model reads width {width}. "
+            "Make it with the CLIP that belongs to this model."
+        )
+
+
+def _sum_tokens(texts: Sequence[EncodedText], gram: Gram) -> tuple[Tensor, int]:
+    """Σ p pᵀ over all tokens of `texts`, (d, d) float64 beside `gram`, and their number."""
+    total = torch.zeros(gram.width, gram.width, dtype=torch.float64)
+    for text in texts:  # one at a time: thousands of texts need no more memory than one
+        tokens = text.tokens.to("cpu", torch.float64)
+        total.addmm_(tokens.T, tokens)
+    return total.to(gram.total.device), sum(len(text.tokens) for text in texts)

@@ -1,0 +1,155 @@
+"""The value projection ("seal"): per layer, what tells a concept from all that is kept is taken out of value space.
+
+An operator on the text only moves embeddings about, and some other embedding undoes it. A seal acts on what comes out.
+Per layer, let δ be the leading direction of the values W_v (c − a) of the concept's tokens against their anchors', and
+
+    w = (E[(v − v_a)(v − v_a)ᵀ] + τ I)⁻¹ δ,  scaled to wᵀδ = 1,
+
+v over the values of kept tokens, v_a the mean of the anchors': of all directions that read 1 at the concept and 0 at
+its anchor, the one that reads least of what is kept (a linear discriminant, as in LEACE, arXiv 2306.03819). Then
+
+    W_v' = (I − s δ wᵀ) W_v,     b_out' = b_out + s W_out δ wᵀ v_a
+
+takes the concept's values to the anchor's, leaves values that read as the anchor's do unchanged, and for s = 1 no text
+embedding whatever produces a value that reads otherwise. Attention mixes values by weights that sum to 1 in each head,
+so what a constant adds to all values, the bias behind it adds too, exactly. Closed form, rank 1 per layer and concept.
+
+An input layer, which a whole stream passes through before anything mixes it, is sealed in the same way, the constant
+s δ wᵀ v_a going into its own bias: W x + b reads the anchor's level along w, whatever x is.
+
+Several concepts share one basis: the fewest leading directions of all their δ together that hold 90 % of each. So what
+says the same in other words counts once; nearly equal directions, told apart, would read mostly their own difference.
+What is put back is one constant for all texts: along each of r directions the mean of what is kept reads, and of what
+the anchor reads beyond it a share of 1 / √r, so that together they move a text no further than one would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..algebra.gram import VALUE_ROLES, SealGram, Weight
+from ..algebra.linear_algebra import factor, solve
+from ..texts.prior import Prior
+
+COVERED = 0.9  # of each concept's direction is sealed
+
+
+@dataclass(frozen=True)
+class Seal:
+    """What is taken out of the values of one layer; float64 on the CPU.
+
+    write, read: each δ and its w as columns, (d_v, r), with readᵀ write = I. level: what w reads afterwards, (r,); of a
+    single δ it is wᵀ v_a.
+    """
+
+    write: Tensor
+    read: Tensor
+    level: Tensor
+
+    def change_of(self, weight: Tensor, strength: float) -> tuple[Tensor, Tensor]:
+        """`up` (d_v, r) and `down` (r, d) with (I − s δ wᵀ) W = W + up down, for a value weight W (d_v, d)."""
+        wide = weight.to(torch.promote_types(weight.dtype, torch.float32))
+        return self.write.to(wide) * -strength, self.read.to(wide).T @ wide
+
+    def constant(self, strength: float) -> Tensor:
+        """s δ wᵀ v_a, (d_v,) float64: what the bias behind the attention adds, as a value."""
+        return strength * (self.write @ self.level)
+
+    def bias_change(self, output: Tensor | None, strength: float) -> Tensor:
+        """s W_out δ wᵀ v_a, (d_out,), for the output projection W_out (d_out, d_v) behind the attention.
+
+        None for an input layer, which has none behind it: s δ wᵀ v_a, (d_v,) float64.
+        """
+        constant = self.constant(strength)
+        if output is None:
+            return constant
+        wide = output.to(torch.promote_types(output.dtype, torch.float32))
+        return wide @ constant.to(wide)
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A concept against its anchor as tokens: the differences c − a (n, d) and the mean of the a (d,), float64."""
+
+    apart: Tensor
+    anchor: Tensor
+
+
+def find_seals(
+    weights: Iterable[Weight], contrasts: Sequence[Contrast], prior: Prior, caution: float, strength: float
+) -> tuple[dict[str, Seal], SealGram]:
+    """A seal for each value projection and input layer among `weights`, by name, and their Gram matrices.
+
+    `caution`: how much what is kept counts against what is taken, 0 to 1; τ is (1 − caution) / caution times the mean
+    eigenvalue of E[(v − v_a)(v − v_a)ᵀ]. All float64 on the CPU.
+    """
+    factors = [_leading(contrast.apart) for contrast in contrasts]
+    anchors = torch.stack([contrast.anchor for contrast in contrasts])
+    cross = torch.outer(anchors.mean(0), prior.mean)
+    about = prior.moment - cross - cross.T + anchors.T @ anchors / len(anchors)
+    seals: dict[str, Seal] = {}
+    mixed, square = (torch.zeros(prior.width, prior.width, dtype=torch.float64) for _ in range(2))
+    raised, turned, size = torch.zeros_like(prior.mean), torch.zeros_like(prior.mean), 0.0
+    for weight in weights:
+        if weight.role in VALUE_ROLES:
+            matrix = weight.matrix.to("cpu", torch.float64)
+            directions = torch.stack([_lead(matrix @ spread) for spread in factors], 1)
+            usual = matrix @ prior.mean
+            seals[weight.name] = seal = _solve_seal(
+                directions, matrix @ anchors.T, usual, matrix @ about @ matrix.T, caution
+            )
+            reads, writes = seal.read.T @ matrix, seal.write.T @ matrix
+            mixed.addmm_(reads.T, writes)
+            square.addmm_(reads.T, (seal.write.T @ seal.write) @ reads)
+            put_back = seal.constant(1.0)
+            raised += matrix.T @ put_back
+            turned += reads.T @ (seal.write.T @ put_back)
+            size += float(put_back.square().sum())
+    return seals, SealGram(mixed, square, raised, turned, size, strength)
+
+
+def _leading(apart: Tensor) -> Tensor:
+    """F (d, k) with F Fᵀ = Σ (c − a)(c − a)ᵀ / n: k at most d, however many tokens there are."""
+    if len(apart) <= apart.shape[1]:
+        return apart.T / len(apart) ** 0.5
+    energies, directions = torch.linalg.eigh(apart.T @ apart / len(apart))
+    kept = energies > 1e-10 * energies[-1]
+    return directions[:, kept] * energies[kept].sqrt()
+
+
+def _lead(values: Tensor) -> Tensor:
+    """The leading direction (d_v,) of the columns of `values` (d_v, k), as long as its singular value."""
+    if values.shape[0] > values.shape[1]:  # by the smaller of the two Gram matrices: cheap for a thousand concepts
+        return values @ torch.linalg.eigh(values.T @ values).eigenvectors[:, -1]
+    energies, directions = torch.linalg.eigh(values @ values.T)
+    return directions[:, -1] * energies[-1].sqrt()
+
+
+def _solve_seal(directions: Tensor, anchors: Tensor, usual: Tensor, about: Tensor, caution: float) -> Seal:
+    """The seal for the δ (d_v, n) of n concepts, the values (d_v, n) of their anchors, and E[(v − v_a)(v − v_a)ᵀ].
+
+    In the basis that the concepts share, each concept asks for one number: that its own δ be read as its anchor's. With
+    more concepts than directions these are met in the sense of least squares. With r directions the number asked for
+    lies by 1 / √r of the way from the values usual in kept texts, `usual` (d_v,), to the anchor's.
+    """
+    write = _span(directions)
+    size = (1 - caution) * float(about.trace()) / len(about)
+    system = caution * about
+    system.diagonal().add_(size)
+    read = solve(factor(system, "seal's ridge", size), write)
+    read = torch.linalg.solve(write.T @ read, read, left=False)
+    anchors = usual[:, None] + (anchors - usual[:, None]) / write.shape[1] ** 0.5
+    shares = write.T @ directions
+    wanted = (torch.linalg.pinv(shares) * (read.T @ anchors).T).sum(1)
+    return Seal(write, read, shares @ wanted)
+
+
+def _span(directions: Tensor) -> Tensor:
+    """Orthonormal basis (d_v, r) of the fewest leading directions that hold `COVERED` of each column's energy."""
+    basis, _, _ = torch.linalg.svd(directions, full_matrices=False)
+    held = (basis.T @ directions).square().cumsum(0) >= COVERED * directions.square().sum(0)
+    return basis[:, : int(held.all(1).int().argmax()) + 1]

@@ -1,0 +1,90 @@
+"""How an edit reaches the weights: as one operator on the text, or as a rotation of each weight's output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
+
+from torch import Tensor
+
+from ..algebra.gram import Gram, PairGram, SealGram, Weight, accumulate_pair_grams
+from ..algebra.operator import Operator
+from ..algebra.orthogonal import solve_rotation
+from .preservation import EditProblem, solve_problem
+from .seal import Seal
+
+ReadWeights = Callable[[], Iterable[Weight]]
+
+
+class Solver(Protocol):
+    """Holds the state of an erasure: the original weights, and what was done to them so far."""
+
+    operator: Operator  # M of everything so far, against the original weights
+    rotations: dict[str, Tensor]  # P (d_out, d_out) of each weight that was turned, by name
+
+    def step(self, problem: EditProblem, *, afresh: bool) -> None:
+        """Make one more edit, on top of what there is, or `afresh` from the original weights."""
+        ...
+
+    def measure_pairs(self) -> tuple[PairGram, PairGram]:
+        """Original weights and those as they stand: over all text entries, and over value projections alone."""
+        ...
+
+
+class OperatorSolver:
+    """W' = W M, and with seals (I − s δ wᵀ) W M for the values."""
+
+    def __init__(self, gram: Gram, sealed: SealGram | None = None) -> None:
+        self.operator = Operator.identity(gram.width)
+        self.rotations: dict[str, Tensor] = {}
+        self._gram, self._sealed = gram, sealed
+
+    def step(self, problem: EditProblem, *, afresh: bool) -> None:
+        edit = solve_problem(problem)
+        self.operator = edit if afresh else self.operator.then(edit)
+
+    def measure_pairs(self) -> tuple[PairGram, PairGram]:
+        total, values = self._gram.total, self._gram.values
+        if self._sealed is None:
+            return PairGram.from_operator(total, self.operator), PairGram.from_operator(values, self.operator)
+        return (
+            PairGram.from_sealed_operator(total, self.operator, self._sealed),
+            PairGram.from_sealed_operator(values, self.operator, self._sealed),
+        )
+
+
+class RotationSolver:
+    """W' = P W, each weight with a rotation P of its own, and (I − s δ wᵀ) P W with seals.
+
+    Reads every weight twice an epoch and keeps the rotations in float32: (d_out, d_out) for each weight.
+    """
+
+    def __init__(self, read: ReadWeights, width: int, seals: Mapping[str, Seal], strength: float) -> None:
+        self.operator = Operator.identity(width)
+        self.rotations: dict[str, Tensor] = {}
+        self._read, self._seals, self._strength = read, seals, strength
+
+    def step(self, problem: EditProblem, *, afresh: bool) -> None:
+        kept = problem.kept / len(problem.sources)
+        for weight in self._read():
+            matrix = weight.matrix.to(kept)
+            before = self.rotations.get(weight.name)
+            if before is not None and not afresh:
+                matrix = before.to(kept) @ matrix
+            turn = solve_rotation(matrix, problem.sources, problem.goals, kept, problem.settings.erase_scale)
+            if before is not None and not afresh:
+                turn = turn @ before.to(turn)
+            self.rotations[weight.name] = turn.float()
+
+    def measure_pairs(self) -> tuple[PairGram, PairGram]:
+        constants = {name: seal.constant(self._strength) for name, seal in self._seals.items()}
+        return accumulate_pair_grams(self._pair(), constants)
+
+    def _pair(self) -> Iterator[tuple[Weight, Tensor]]:
+        for weight in self._read():
+            edited = self.rotations[weight.name].to(weight.matrix.device) @ weight.matrix.float()
+            seal = self._seals.get(weight.name)
+            if seal is not None:
+                up, down = seal.change_of(edited, self._strength)
+                edited = edited + up @ down
+            yield weight, edited

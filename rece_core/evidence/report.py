@@ -1,0 +1,68 @@
+"""An erasure in words: the text report that nodes show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..erasing.erase import EpochRecord
+from ..erasing.erasure import Erasure
+from ..erasing.settings import EraseSettings
+
+HEADER = ("after", "forgotten", "recoverable", "at norm", "drift", "rank", "condition")
+LEGEND = (
+    "forgotten: 100 % means the words now act as their anchor. recoverable: what the derived embedding still brings "
+    "back, at that multiple of the usual norm. drift: how far texts that were not preserved moved. "
+    "condition: how hard the erasure is to undo."
+)
+
+
+def describe_erasure(erasure: Erasure) -> str:
+    """What was erased, the measures after each edit as a table, and how to read them; several lines of plain text."""
+    lines = [erasure.concepts.describe()]
+    for stream, part in erasure.parts.items():
+        lines += ["", f"stream '{stream}'"] if len(erasure.parts) > 1 else []
+        lines += [describe_settings(part.settings), *([part.note] if part.note else []), "", *_tabulate(part.records)]
+    left_alone = [f"stream '{stream}' is left alone: {reason}" for stream, reason in erasure.left_alone.items()]
+    return "\n".join([*lines, *(["", *left_alone] if left_alone else []), "", LEGEND])
+
+
+def describe_settings(settings: EraseSettings) -> str:
+    """How it was erased, in one line."""
+    edit = settings.edit
+    seal = f", sealed {settings.seal:.0%} (caution {settings.seal_caution:g})" if settings.seal else ""
+    return (
+        f"mode {edit.mode}{seal}, {settings.epochs} epochs ({settings.iteration}), edit ridge {edit.ridge:g} "
+        f"({edit.ridge_scale}), derivation ridge {settings.derivation_ridge:g}"
+    )
+
+
+def summarize_erasure(erasure: Erasure) -> str:
+    """The same in a few short lines, for the face of a node."""
+    lines = [erasure.concepts.summarize()]
+    for stream, part in erasure.parts.items():
+        name = f"{stream}, " if len(erasure.parts) > 1 else ""
+        lines += [name + _line(record) for record in part.records]
+    return "\n".join([*lines, *(f"{stream}: left alone, {reason}" for stream, reason in erasure.left_alone.items())])
+
+
+def _line(record: EpochRecord) -> str:
+    name, forgotten, recoverable, _, drift, *_ = _row(record)
+    return f"{name}: forgotten {forgotten}, recoverable {recoverable}, drift {drift}"
+
+
+def _tabulate(records: Sequence[EpochRecord]) -> list[str]:
+    rows = [HEADER, *map(_row, records)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+
+
+def _row(record: EpochRecord) -> tuple[str, ...]:
+    return (
+        f"epoch {record.epoch}" if record.epoch else "first edit",
+        f"{record.forgotten:.1%}",
+        f"{record.recoverable:.1%}",
+        f"{record.norm_ratio:.2f} x",
+        f"{record.drift:.2%}",
+        str(record.rank),
+        f"{record.condition:.3g}",
+    )

@@ -1,0 +1,63 @@
+"""Where an erased model, or an erasure, comes from: for the header of every file that is written."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+
+from .. import __version__
+from ..erasing.erase import EpochRecord
+from ..erasing.erasure import Erasure, Part
+from ..evidence.report import describe_settings
+from ..storage.header import MAKER
+
+
+def describe_provenance(erasure: Erasure) -> dict[str, str]:
+    """What was erased onto what, how, on what and with what measures, as texts by name.
+
+    `made_by`, `made_on`, `erased` and `how` are plain words; all else is JSON.
+    """
+    fields: dict[str, Any] = {
+        "concepts": asdict(replace(erasure.concepts, embeddings=())),  # what they were, M knows
+        "parts": {stream: _describe_part(part) for stream, part in erasure.parts.items()},
+        "text_encoder": dict(erasure.encoder),
+        "left_alone": dict(erasure.left_alone),
+        "text_weights": erasure.text_weights,
+    }
+    return {
+        "made_by": f"{MAKER} {__version__} with PyTorch {torch.__version__}",
+        "made_on": erasure.family,
+        "erased": erasure.concepts.describe(),
+        "how": "\n".join(f"{stream}: {describe_settings(part.settings)}" for stream, part in erasure.parts.items()),
+        **{name: json.dumps(value, ensure_ascii=False) for name, value in fields.items()},
+    }
+
+
+def describe_origin(header: Mapping[str, str]) -> str:
+    """By what and on which model the erasure with this header was made: a line of plain words.
+
+    Of the model's fingerprint the first numbers, which tell models apart at a glance.
+    """
+    parts = json.loads(header["parts"])
+    bases = (f"{stream} {', '.join(f'{x:.2f}' for x in part['base_model'][:3])} …" for stream, part in parts.items())
+    maker = header.get("made_by", "an unknown version")
+    return f"Made by {maker} on a model of the family {header['made_on']}; fingerprint: {'; '.join(bases)}"
+
+
+def _describe_part(part: Part) -> dict[str, Any]:
+    return {
+        "settings": asdict(part.settings),
+        "epochs": [_describe_record(record) for record in part.records],
+        "base_model": part.base,
+        "note": part.note,
+    }
+
+
+def _describe_record(record: EpochRecord) -> dict[str, float | str]:
+    """Its fields; `nan` and `inf`, which JSON does not know, as text."""
+    return {name: value if math.isfinite(value) else str(value) for name, value in asdict(record).items()}
