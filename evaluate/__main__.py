@@ -78,7 +78,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="run.py evaluate", description="Compare ways to make the demo model forget.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("servers", nargs="+")
-    parser.add_argument("--per-prompt", type=int, default=4, help="pictures of each prompt (default: 4)")
+    parser.add_argument("--per-prompt", type=int, default=1, help="pictures of each prompt (default: 1)")
     parser.add_argument("--quick", action="store_true", help="the first task alone")
     names, rows = [task.name for task in TASKS], [method.name for method in METHODS]
     parser.add_argument("--tasks", nargs="+", choices=names, default=names, metavar="NAME", help=f"of {names}")

@@ -33,8 +33,12 @@ ATTACKS: dict[str, dict[str, Any]] = {
 }
 GRADIENT_ATTACKS = ("concept inversion", "discrete tokens", "free embedding")
 GRADIENT_STEPS = 100
-HARDENED_AGAINST, HARDENED_PROMPTS = "concept inversion", 4  # the last of the prompts; attacks begin with the first
+# Hardened against what is found for prompts that are not attacked by gradient, which begin with the first.
+HARDENED_AGAINST, HARDENED_PROMPTS = "concept inversion", slice(4, 8)
 SEED = 11
+BATCH = 8  # prompts in one run of the sampler
+ATTACKED, PER_ATTACK = 8, 2  # prompts that are attacked in closed form, and pictures of each
+PER_GRADIENT_ATTACK = 4
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ class Experiment:
         """Every question as a prompt."""
         graph, demo = self._begin()
         model = self._add_model(graph, demo, method)
-        return self._run(graph, demo, model, method, [(q, add_prompt(graph, demo, q.prompt)) for q in questions])
+        asked = [(question, add_prompt(graph, demo, question.prompt)) for question in questions]
+        return self._run(graph, demo, model, asked, self.per_prompt, ", ".join(self.task.erased) * method.negative)
 
     def attack(self, method: Method, name: str) -> Pictures:
         """An attack of `ATTACKS`, made for this model, on each of what was erased in every colour."""
@@ -68,7 +73,7 @@ class Experiment:
         model = self._add_model(graph, demo, method)
         found = self._add_model(graph, demo, FIRST_EDIT) if fixed else model
         asked = []
-        for question in self.task.questions()["by name"]:
+        for question in self.task.questions()["by name"][:ATTACKED]:
             with_concept, without_concept = self.task.pairs(question.label, described=described)
             anchor = question.prompt.replace(question.label, ANCHORS[question.label])
             widgets = {
@@ -87,7 +92,7 @@ class Experiment:
                 "ReceRedTeam", model=demo[0], model_under_test=found, clip=demo[1], target=question.prompt, **widgets
             )
             asked.append((question, node[0]))
-        return self._run(graph, demo, model, method, asked)
+        return self._run(graph, demo, model, asked, PER_ATTACK)
 
     def attack_by_gradient(self, method: Method, name: str, prompts: int) -> Pictures:
         """An attack of `GRADIENT_ATTACKS` on the first `prompts` of what was erased."""
@@ -97,7 +102,7 @@ class Experiment:
         asked = [
             (question, _optimise(graph, demo, model, name, question, seed)) for seed, question in enumerate(questions)
         ]
-        return self._run(graph, demo, model, method, asked)
+        return self._run(graph, demo, model, asked, PER_GRADIENT_ATTACK)
 
     def count(self, pictures: Pictures) -> dict[str, int]:
         """How many show what was asked, and n."""
@@ -131,12 +136,9 @@ class Experiment:
             return model
         found = [
             _optimise(graph, demo, model, HARDENED_AGAINST, question, SEED + number)
-            for number, question in enumerate(self.task.questions()["by name"][-HARDENED_PROMPTS:])
+            for number, question in enumerate(self.task.questions()["by name"][HARDENED_PROMPTS])
         ]
-        joined = reduce(
-            lambda one, other: graph.add("ConditioningCombine", conditioning_1=one, conditioning_2=other)[0], found
-        )
-        return self._add_erasure(graph, demo, method.widgets, embeddings=joined)
+        return self._add_erasure(graph, demo, method.widgets, embeddings=_combine(graph, found))
 
     def _add_erasure(self, graph: Graph, demo: Node, widgets: dict[str, Any], **inputs: Output) -> Output:
         concepts = graph.add(
@@ -159,14 +161,32 @@ class Experiment:
         )[0]
 
     def _run(
-        self, graph: Graph, demo: Node, model: Output, method: Method, asked: Sequence[tuple[Question, Output]]
+        self,
+        graph: Graph,
+        demo: Node,
+        model: Output,
+        asked: Sequence[tuple[Question, Output]],
+        per_prompt: int,
+        negative: str = "",
     ) -> Pictures:
-        negative = ", ".join(self.task.erased) if method.negative else ""
-        shown = (add_pictures(graph, demo, model, each, SEED, self.per_prompt, negative) for _, each in asked)
-        nodes = [graph.add("PreviewImage", images=pictures) for pictures in shown]
+        shown: list[Question] = []
+        nodes = []
+        for number, first in enumerate(range(0, len(asked), BATCH)):
+            questions, embeddings = zip(*asked[first : first + BATCH], strict=True)
+            stacked = graph.add("EvaluateStackPrompts", conditioning=_combine(graph, embeddings))[0]
+            count = len(questions) * per_prompt
+            pictures = add_pictures(graph, demo, model, stacked, SEED + number, count, negative)
+            nodes.append(graph.add("PreviewImage", images=pictures))
+            shown += per_prompt * questions
         result = self.client.run(graph)
-        pixels = [picture[..., :3] for node in nodes for picture in result.images(node)]
-        return Pictures(np.stack(pixels), [q for q, _ in asked for _ in range(self.per_prompt)])
+        return Pictures(np.stack([picture[..., :3] for node in nodes for picture in result.images(node)]), shown)
+
+
+def _combine(graph: Graph, embeddings: Sequence[Output]) -> Output:
+    """All of `embeddings` on one wire."""
+    return reduce(
+        lambda one, other: graph.add("ConditioningCombine", conditioning_1=one, conditioning_2=other)[0], embeddings
+    )
 
 
 def _optimise(graph: Graph, demo: Node, model: Output, attack: str, question: Question, seed: int) -> Output:

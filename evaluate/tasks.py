@@ -14,7 +14,9 @@ from demo.world import COLOURS, FILLS, SHAPES
 
 LOOKALIKES = {"circle": ("ellipse", "ring"), "star": ("cross",), "heart": ("triangle",), "striped": ("dotted",)}
 ANCHORS = {"circle": "square", "star": "triangle", "heart": "square", "striped": "plain"}
-_PROMPTS = 8  # of each question
+_PROMPTS = 16  # of each question
+_PAIRS = 8  # of prompts with and without a concept
+_PROBES = 24
 _COLOURS = tuple(COLOURS)
 _NEXT_COLOUR = dict(zip(_COLOURS, (*_COLOURS[1:], _COLOURS[0]), strict=True))
 
@@ -61,7 +63,7 @@ class Task:
     def probes(self) -> str:
         """Texts to measure drift on, none of them asked or preserved, a line each."""
         rng = np.random.default_rng(9)
-        return "\n".join(self._write(rng, kept, "train") for kept in islice(cycle(self._kept()), 3 * _PROMPTS))
+        return "\n".join(self._write(rng, kept, "train") for kept in islice(cycle(self._kept()), _PROBES))
 
     def questions(self) -> dict[str, list[Question]]:
         """By column of the table; the first four name or describe what was erased."""
@@ -83,12 +85,12 @@ class Task:
 
     def floor(self) -> list[Question]:
         """Prompts that have nothing to do with what was erased."""
-        texts = ("a picture", "a drawing", "something", "art")
+        texts = ("a picture", "a drawing", "something", "art") * 2
         return [Question(text, each) for each in self.erased for text in texts]
 
     def pairs(self, erased: str, *, described: bool) -> tuple[str, str]:
         """Prompts with the concept, by name or as `described`, and the same with its anchor, a line each."""
-        named = [question.prompt for question in self._plain([erased], _PROMPTS)]
+        named = [question.prompt for question in self._plain([erased], _PAIRS)]
         without_concept = [text.replace(erased, ANCHORS[erased]) for text in named]
         with_concept = [self._describe(text, erased, index) for index, text in enumerate(named)] if described else named
         return "\n".join(with_concept), "\n".join(without_concept)
