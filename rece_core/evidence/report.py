@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..erasing.erase import EpochRecord
 from ..erasing.erasure import Erasure
-from ..erasing.settings import EraseSettings
+from ..erasing.settings import EraseSettings, count_epochs
 
 HEADER = ("after", "forgotten", "recoverable", "at norm", "drift", "rank", "condition")
 LEGEND = (
@@ -31,7 +31,7 @@ def describe_settings(settings: EraseSettings) -> str:
     edit = settings.edit
     seal = f", sealed {settings.seal:.0%} (caution {settings.seal_caution:g})" if settings.seal else ""
     return (
-        f"mode {edit.mode}{seal}, {settings.epochs} epochs ({settings.iteration}), edit ridge {edit.ridge:g} "
+        f"mode {edit.mode}{seal}, {count_epochs(settings.epochs)} ({settings.iteration}), edit ridge {edit.ridge:g} "
         f"({edit.ridge_scale}), derivation ridge {settings.derivation_ridge:g}"
     )
 

@@ -72,7 +72,7 @@ def test_beside_a_seal_one_epoch_is_made_that_drift_allows() -> None:
 def test_all_epochs() -> None:
     found = search(lambda ridge, epoch: (0.9 - 0.1 * epoch, 0.1))
     assert found.settings.epochs == 3
-    assert found.reason.endswith("all 3 epochs are done.")
+    assert found.reason.endswith("3 epochs: the most that was asked for, 3 epochs.")
 
 
 def test_the_ridge_that_leaves_least_within_the_limit_and_of_those_alike_the_gentlest() -> None:
@@ -92,11 +92,19 @@ def test_of_those_alike_one_that_forgets() -> None:
 def test_nothing_within_the_limit() -> None:
     found = search(lambda ridge, epoch: (0.5, 0.5 + 1 / ridge))
     assert (found.settings.edit.ridge, found.settings.epochs) == (RIDGES[0], 0)
-    assert "even the first edit drifts by 51.0%, more than 30.0%; preserve texts" in found.reason
+    assert "even the first edit drifts by 51.0%, more than 30.0%; preserve more texts" in found.reason
+    assert found.reason.endswith("choose mode 'prior'."), "a seal is not there to be made more cautious"
+
+
+def test_what_is_suggested_is_not_what_is_set() -> None:
+    settings = replace(SETTINGS, edit=EditSettings(mode="prior"), seal=1.0)
+    found = search_schedule(follow(lambda ridge, epoch: (0.5, 0.5)), settings, Goals(0.2, 0.3))
+    assert found.reason.endswith("go on drawing or raise the seal's caution above 0.1.")
 
 
 def test_sliders() -> None:
-    assert Goals.from_sliders(1.0, 0.0) == Goals(0.0, 0.5)
+    assert Goals.from_sliders(1.0, 0.0) == Goals(0.0, 0.6)
+    assert Goals.from_sliders(0.5, 0.5).drift == pytest.approx(0.3)
     with pytest.raises(ValueError, match="carefulness is 1.5; expected 0 to 1"):
         Goals.from_sliders(0.5, 1.5)
 
