@@ -20,7 +20,7 @@ EDIT: dict[str, Any] = {
     "prior_scale": 1.0,
     "free_share": 0.0,
     "seal": 0.0,
-    "seal_caution": 0.1,
+    "seal_caution": 0.05,
 }
 ITERATE: dict[str, Any] = {
     "schedule": "manual",

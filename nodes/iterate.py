@@ -63,7 +63,7 @@ class ReceIterate(io.ComfyNode):
                     step=0.05,
                     display_mode=io.NumberDisplay.slider,
                     tooltip="How little other texts may drift (schedule 'automatic'). Higher: gentler edits and fewer "
-                    "epochs. The limit is 60 % at 0, 30 % at 0.5, 0 at 1.",
+                    "epochs. The limit is 80 % at 0, 40 % at 0.5, 0 at 1.",
                 ),
                 io.Combo.Input(
                     "iteration",

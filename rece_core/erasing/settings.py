@@ -66,7 +66,7 @@ class EraseSettings:
     derivation_ridge: float = 0.1
     iteration: str = "paper"
     seal: float = 0.0
-    seal_caution: float = 0.1
+    seal_caution: float = 0.05
 
     @property
     def needs_prior(self) -> bool:

@@ -99,12 +99,12 @@ def test_nothing_within_the_limit() -> None:
 def test_what_is_suggested_is_not_what_is_set() -> None:
     settings = replace(SETTINGS, edit=EditSettings(mode="prior"), seal=1.0)
     found = search_schedule(follow(lambda ridge, epoch: (0.5, 0.5)), settings, Goals(0.2, 0.3))
-    assert found.reason.endswith("go on drawing or raise the seal's caution above 0.1.")
+    assert found.reason.endswith("go on drawing or raise the seal's caution above 0.05.")
 
 
 def test_sliders() -> None:
-    assert Goals.from_sliders(1.0, 0.0) == Goals(0.0, 0.6)
-    assert Goals.from_sliders(0.5, 0.5).drift == pytest.approx(0.3)
+    assert Goals.from_sliders(1.0, 0.0) == Goals(0.0, 0.8)
+    assert Goals.from_sliders(0.5, 0.5).drift == pytest.approx(0.4)
     with pytest.raises(ValueError, match="carefulness is 1.5; expected 0 to 1"):
         Goals.from_sliders(0.5, 1.5)
 
