@@ -14,7 +14,7 @@ from ..rece_core.erasing.schedule import Goals
 from ..rece_core.erasing.settings import AUTO, EditSettings, EraseSettings
 from ..rece_core.texts.concepts import Concepts
 from ..rece_core.texts.presets import PROBES
-from .host import Progress, attach_erasure, describe_model
+from .host import Progress, attach_erasure, choose_device, describe_model, read_weights
 from .host_texts import encode_streams
 from .host_weights import measure_rounding
 from .priors import make_priors
@@ -59,6 +59,8 @@ def erase_model(
         goals=goals,
         pooled=widgets.get("pooled", True),
     )
+    device = choose_device(model, plan)
+    plan = replace(plan, model=replace(described, read=partial(read_weights, model, device=device)))
     attached = sum(len(described.streams[stream]) for stream in plan.settings)
     progress = Progress(plan.steps + attached)
     erasure = replace(erase_streams(plan, progress, make_priors), text_weights=text_weights)

@@ -9,6 +9,7 @@ from typing import Any
 
 import comfy.model_management
 import comfy.utils
+import torch
 from comfy.weight_adapter import LoRAAdapter
 from comfy_api.latest import ui
 from comfy_execution.utils import get_executing_context
@@ -19,6 +20,8 @@ from ..rece_core.algebra.gram import Weight
 from ..rece_core.erasing.erasure import Erasure, Part
 from ..rece_core.erasing.fit import check_fit
 from ..rece_core.erasing.measures import measure_share_changed
+from ..rece_core.erasing.memory import estimate_memory, require_memory
+from ..rece_core.erasing.plan import Plan
 from ..rece_core.models.text_entries import TextEntry, find_family
 from ..rece_core.models.text_model import OnStep, TextModel
 from .host_weights import list_shapes, read_weight
@@ -67,6 +70,19 @@ def describe_model(model: Any, text_weights: str = "") -> TextModel:
     return TextModel(family, shapes, partial(read_weights, model), weights)
 
 
+def choose_device(model: Any, plan: Plan) -> torch.device:
+    """Where `plan` is worked out: on the device the host computes on, or on the CPU where that has too little memory.
+
+    Raises ValueError where neither has enough.
+    """
+    device = model.load_device
+    if device.type != "cpu" and estimate_memory(plan) <= comfy.model_management.get_free_memory(device):
+        return device
+    cpu = torch.device("cpu")
+    require_memory(plan, comfy.model_management.get_free_memory(cpu))
+    return cpu
+
+
 def measure_share(model: Any, erasure: Erasure) -> float:
     """Share of the diffusion model's parameters that `erasure` changes."""
     described = describe_model(model, erasure.text_weights)
@@ -74,15 +90,23 @@ def measure_share(model: Any, erasure: Erasure) -> float:
     return measure_share_changed(entries, described.shapes.values())
 
 
-def read_weights(model: Any, entries: Sequence[TextEntry], on_step: OnStep = lambda step: None) -> Iterator[Weight]:
+def read_weights(
+    model: Any,
+    entries: Sequence[TextEntry],
+    on_step: OnStep = lambda step: None,
+    *,
+    device: torch.device | None = None,
+) -> Iterator[Weight]:
     """Text `entries` of `model` as they stand in the chain, patches attached so far included, one at a time.
 
-    float32 on the device the host computes on; `on_step` is called before each. The model is left as it is.
+    float32 on `device`, by default the one the host computes on; `on_step` is called before each. The model is left as
+    it is.
     """
     for entry in entries:
         on_step(f"read {entry.name.removeprefix(UNET)}")
         matrix = read_weight(model, entry.name)
-        yield Weight(entry.name, entry.role, matrix[:, slice(*entry.columns or (None,))], entry.stream)
+        matrix = matrix[:, slice(*entry.columns or (None,))].to(device or matrix.device)
+        yield Weight(entry.name, entry.role, matrix, entry.stream)
 
 
 def attach_erasure(model: Any, erasure: Erasure, strength: float = 1.0, on_step: OnStep = lambda step: None) -> Any:

@@ -109,10 +109,13 @@ class PairGram:
         mixed, square = sealed.mixed.to(gram.device), sealed.square.to(gram.device)
         unit = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
         moved = matrix - unit
-        lost = sealed.strength * matrix.T @ mixed  # Σ (s P W M)ᵀ W
-        both = lost @ moved
-        change = moved.T @ gram @ moved - both - both.T + sealed.strength**2 * matrix.T @ square @ matrix
-        return cls(gram, unit, moved.T @ gram - lost, change, sealed.put_back(matrix))
+        lost = (matrix.T @ mixed).mul_(sealed.strength)  # Σ (s P W M)ᵀ W
+        cross = (moved.T @ gram).sub_(lost)
+        # Σ FᵀF, F = W (M − I) − s P W M, in place: wide texts have few of these matrices in memory at once.
+        change = (cross @ moved).sub_((lost @ moved).T)
+        del lost
+        change.addmm_(matrix.T @ square, matrix, alpha=sealed.strength**2)
+        return cls(gram, unit, cross, change, sealed.put_back(matrix))
 
     def edited(self) -> Tensor:
         """Σ W'ᵀ W' = Mᵀ G M for a change by an operator, (d, d); a new tensor."""
@@ -139,10 +142,21 @@ def accumulate_gram(weights: Iterable[Weight]) -> Gram:
         sums[weight.role].add(weight.matrix, weight.name)
     if not sums:
         raise ValueError("no weights were given; expected at least one that reads the text embedding.")
-    parts = {role: product.finish() for role, product in sums.items()}
-    nothing = torch.zeros_like(next(iter(parts.values())))
-    values = sum((part for role, part in parts.items() if role in VALUE_ROLES), nothing)
-    return Gram(sum((part for role, part in parts.items() if role not in VALUE_ROLES), values), values)
+    # Added up in place, since wide texts have few of these matrices in memory at once.
+    total, values = (_add_up(sums, made) for made in (False, True))
+    if values is None:
+        assert total is not None
+        return Gram(total, torch.zeros_like(total))
+    return Gram(values if total is None else total.add_(values), values)
+
+
+def _add_up(sums: dict[str, _SelfProduct], made: bool) -> Tensor | None:
+    """The sum over roles that make values, or over those that don't; None where there is none. Empties `sums`."""
+    total = None
+    for role in [role for role in sums if (role in VALUE_ROLES) == made]:
+        part = sums.pop(role).finish()
+        total = part if total is None else total.add_(part)
+    return total
 
 
 def accumulate_pair_grams(

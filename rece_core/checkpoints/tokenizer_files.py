@@ -13,7 +13,7 @@ from .stored_encoders import END, START
 IN_HOST = Path("comfy") / "sd1_tokenizer"  # of every ComfyUI
 VOCABULARY = ("vocab.json", "merges.txt")
 PUBLISHED = "openai/clip-vit-large-patch14"  # the name under which transformers keeps the same files
-PACK = Path(__file__).absolute().parents[1]
+PACK = Path(__file__).absolute().parents[2]
 
 
 def load_tokenizer(folder: Path | None = None, pack: Path = PACK) -> Any:

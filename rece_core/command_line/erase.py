@@ -5,12 +5,15 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
+import psutil
+
 from ..checkpoints.checkpoint import open_checkpoint
 from ..checkpoints.clip_texts import CheckpointTexts
 from ..checkpoints.stored_encoders import find_encoders
 from ..checkpoints.tokenizer_files import load_tokenizer
 from ..erasing.choices import choose_concepts, choose_settings
 from ..erasing.erase_streams import erase_streams
+from ..erasing.memory import require_memory
 from ..erasing.plan import plan_erasure
 from ..erasing.schedule import Goals
 from ..erasing.settings import AUTO, EditSettings, EraseSettings
@@ -38,6 +41,7 @@ def run(options: Namespace) -> str:
         goals=goals,
         pooled=options.pooled,
     )
+    require_memory(plan, psutil.virtual_memory().available)
     with Steps(plan.steps) as on_step:
         erasure = erase_streams(plan, on_step)
     report = finish(options, checkpoint, erasure)

@@ -65,7 +65,7 @@ def solve_sums(sums: PairSums, preserved: Tensor, settings: EditSettings, held: 
 def _factor(square: Tensor, preserved: Tensor, settings: EditSettings, held: Held | None) -> Tensor:
     """The factor of A, for `square` Σ c cᵀ."""
     kept = preserved if held is None else held.project_gram(preserved)
-    system = settings.erase_scale * square + settings.preserve_scale * kept
+    system = (settings.preserve_scale * kept).add_(square, alpha=settings.erase_scale)
     system.diagonal().add_(settings.ridge)
     return factor(system, "edit ridge", settings.ridge)
 

@@ -118,6 +118,7 @@ def iterate_erasure(
         derivation = Derivation(pair, task.derivation_ridge)
         derived = tuple(_derive_each(derivation, texts, stage, on_step))
         record = task.measure(epoch, solver.operator, pair, values, derived, start)
+        del pair, values, derivation  # of d × d each: not to be kept beside those of the next epoch
         yield EpochResult(record, solver.operator, dict(solver.rotations), derived)
 
 

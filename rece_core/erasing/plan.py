@@ -27,7 +27,8 @@ class Plan:
 
     settings: of each stream that is erased. notes: in what they are not what was asked for. left_alone: the streams
     that are not erased, each with the reason. encoder: fingerprints of what the text encoder gives, by stream.
-    captions: for the preserve prior, none where no stream needs one. goals: for an automatic schedule.
+    captions: for the preserve prior, none where no stream needs one. goals: for an automatic schedule. rows: how many
+    rows an ordinary text has in each stream that is erased.
     """
 
     model: TextModel
@@ -39,6 +40,12 @@ class Plan:
     encoder: Mapping[str, Fingerprint]
     captions: tuple[str, ...]
     goals: Goals | None
+    rows: Mapping[str, int]
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """The width of each stream that is erased."""
+        return {stream: self.model.streams[stream][0].shape[1] for stream in self.settings}
 
     @property
     def steps(self) -> int:
@@ -101,6 +108,7 @@ def plan_erasure(
         encoder=fingerprint_streams({source: given[source] for source in sources}),
         captions=choose_captions(concepts) if any(each.needs_prior for each in chosen.values()) else (),
         goals=goals,
+        rows={stream: sum(len(text.tokens) for text in texts) for stream, texts in faced.items()},
     )
 
 

@@ -70,7 +70,7 @@ class Preservation:
         """The edit of `sources` onto `goals`; the prior counts as much as a token of theirs, times its scale."""
         kept = self._settings.preserve_scale * self._texts
         if self._prior is not None and self._settings.mode != "paper":
-            kept = kept + len(sources) * self._settings.prior_scale * self._prior.moment.to(kept)
+            kept.add_(self._prior.moment.to(kept), alpha=len(sources) * self._settings.prior_scale)
         return EditProblem(sources, goals, kept, replace(self._settings, preserve_scale=1.0), self._held)
 
     def _forgotten(self, sums: PairSums, kept: Tensor, held: Held | None) -> float:

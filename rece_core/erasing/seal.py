@@ -89,8 +89,7 @@ def find_seals(
     """
     factors = [_leading(contrast.apart) for contrast in contrasts]
     anchors = torch.stack([contrast.anchor for contrast in contrasts])
-    cross = torch.outer(anchors.mean(0), prior.mean)
-    about = prior.moment - cross - cross.T + anchors.T @ anchors / len(anchors)
+    about = _spread_about(anchors, prior)
     seals: dict[str, Seal] = {}
     mixed, square = (torch.zeros(prior.width, prior.width, dtype=torch.float64) for _ in range(2))
     raised, turned, size = torch.zeros_like(prior.mean), torch.zeros_like(prior.mean), 0.0
@@ -110,6 +109,12 @@ def find_seals(
             turned += reads.T @ (seal.write.T @ put_back)
             size += float(put_back.square().sum())
     return seals, SealGram(mixed, square, raised, turned, size, strength)
+
+
+def _spread_about(anchors: Tensor, prior: Prior) -> Tensor:
+    """E[(p − a)(p − a)ᵀ] over kept tokens p and over the `anchors` (n, d): (d, d)."""
+    cross = torch.outer(anchors.mean(0), prior.mean)
+    return (prior.moment - cross).sub_(cross.T).addmm_(anchors.T, anchors, alpha=1 / len(anchors))
 
 
 def _leading(apart: Tensor) -> Tensor:

@@ -44,13 +44,14 @@ class OperatorSolver:
         self.operator = edit if afresh else self.operator.then(edit)
 
     def measure_pairs(self) -> tuple[PairGram, PairGram]:
-        total, values = self._gram.total, self._gram.values
+        total = self._measure(self._gram.total)
+        same = self._gram.values is self._gram.total  # no keys: all text entries make values
+        return total, total if same else self._measure(self._gram.values)
+
+    def _measure(self, gram: Tensor) -> PairGram:
         if self._sealed is None:
-            return PairGram.from_operator(total, self.operator), PairGram.from_operator(values, self.operator)
-        return (
-            PairGram.from_sealed_operator(total, self.operator, self._sealed),
-            PairGram.from_sealed_operator(values, self.operator, self._sealed),
-        )
+            return PairGram.from_operator(gram, self.operator)
+        return PairGram.from_sealed_operator(gram, self.operator, self._sealed)
 
 
 class RotationSolver:

@@ -16,12 +16,13 @@ def require_space(folder: Path, size: int) -> None:
     free = shutil.disk_usage(place).free
     if size + MARGIN > free:
         raise ValueError(
-            f"the file needs {_describe(size)}, but the disk of {folder} has {_describe(free)} left. "
+            f"the file needs {describe_size(size)}, but the disk of {folder} has {describe_size(free)} left. "
             "Nothing was written: free some space, or save to another disk."
         )
 
 
-def _describe(size: float) -> str:
+def describe_size(size: float) -> str:
+    """A number of bytes in words: `1.9 GB`."""
     for unit in ("bytes", "kB", "MB"):
         if size < 1000:
             return f"{size:.3g} {unit}"

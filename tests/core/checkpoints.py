@@ -42,7 +42,7 @@ def make_model(kind: str, dtype: torch.dtype = torch.float16, in_channels: int =
 
 
 def make_encoders(kind: str) -> dict[str, Tensor]:
-    """The text encoders of a small checkpoint, in fp8, which nearly all of its bytes are."""
+    """The text encoders of a small checkpoint, also of a refiner, in fp8, which nearly all of its bytes are."""
     return {name: weight.to(torch.float8_e4m3fn) for name, weight in _name_encoders(kind).items()}
 
 
@@ -51,8 +51,10 @@ def _name_encoders(kind: str) -> dict[str, Tensor]:
         return _add_prefix("cond_stage_model.transformer.text_model.", make_encoder(768, 1))
     if kind == "sd2":
         return _add_prefix("cond_stage_model.model.", name_by_openclip(make_encoder(1024, 2)))
-    first = _add_prefix("conditioner.embedders.0.transformer.text_model.", make_encoder(768, 3))
     second = {**make_encoder(1280, 4), "text_projection.weight": _numbers(5, 1280, 1280) / 1280**0.5}
+    if kind == "refiner":
+        return _add_prefix("conditioner.embedders.0.model.", name_by_openclip(second))
+    first = _add_prefix("conditioner.embedders.0.transformer.text_model.", make_encoder(768, 3))
     return first | _add_prefix("conditioner.embedders.1.model.", name_by_openclip(second))
 
 

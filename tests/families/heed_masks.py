@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from cases import CASES
-from prove import ROOT, build, forward, make_text, relative
+from run_model import ROOT, build, forward, make_text, relative
 
 
 def main(host: str, file: str, *chosen: str) -> None:

@@ -20,8 +20,9 @@ from typing import Any
 
 import torch
 from cases import CASES
-from prove import PREFIX, ROOT, build, make_operator
+from run_model import PREFIX, ROOT, build
 from torch import Tensor, nn
+from turn_texts import make_operator
 
 NOT_LOADED = "lora key not loaded"
 WIDEST = 8192  # the Gram matrix of a text twice as wide takes gigabytes

@@ -2,8 +2,9 @@
 
     python -m tests.families.make_table
 
-Reads `out/families/*.json`, a file for each version of the host that `tests/families` ran on, and `out/loras/*.json`,
-where the tests of LoRA files leave, by case, how their round trip went.
+Reads what `tests/families` leaves, a file for each version of the host it ran on: `out/families/*.json`, with --slow
+`out/families_full/*.json` for whole models and `out/loras/*.json` for round trips of LoRA files, and
+`out/command_line/*.json`.
 """
 
 from __future__ import annotations
@@ -14,18 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rece_core.erasing.memory import ALL_VALUES, WITH_KEYS
+
 ROOT = Path(__file__).resolve().parents[2]
-# As docs/command-line.md says.
-COMMAND_LINE = (
-    "SD 1.x",
-    "SD 1.x inpainting",
-    "SD 1.x instruct",
-    "SD 2.x",
-    "SDXL",
-    "SDXL refiner",
-    "SSD-1B",
-    "Segmind Vega",
-)
 FRONTS = {"rms": "RMS norm", "layer": "layer norm", "mlp": "two layers", "pool": "mean and positions"}
 HEAD = """# Model families
 
@@ -43,8 +35,13 @@ the patches are taken off.
 - *seal*: whether there is a bias that can hold what all texts have in common.
 - *LoRA round trip*: how the names begin under which the host's own loader takes every weight of the saved LoRA and
   gives the erased model; “-” where it has not been tested.
+- *command line*: the difference as above, for what `python -m rece_core erase` writes of a file with text encoders
+  inside, and for what they give of the erased words; “no” where it refuses the family.
 
-An erasure works on float64 matrices of the width of a text squared, several at a time: {memory}.
+An erasure works on float64 matrices of the width of a text squared: {memory}. At its peak it has {unsealed} of them in
+memory in mode `prior`, {sealed} with a seal, where the text passes one layer on its way in; {unsealed_keys} and
+{sealed_keys} where keys and values read it (`rece_core/erasing/memory.py`). What an erasure needs is compared with what
+is there before the long work; where a GPU has too little, it is worked out on the CPU.
 
 A model of no family here is refused with its layers' names. If you know which of its weights read the text, name them
 in the input *text_weights* of RECE Iterate or RECE Edit Model: a line each, such as `txt_in.weight` or
@@ -53,26 +50,58 @@ pooled embedding. What the text passes before it is not known then, so name only
 gives it.
 """
 
+WHOLE = """## Whole models
+
+The same proof with every block of the published model, in float32; the number of its parameters and what the host
+takes its weights for are tested too.
+"""
+
 
 def main() -> None:
     results = _read("families")
     hosts = sorted(results, key=_version)
-    loras = _read("loras")
-    rows = [_row(name, results, hosts, loras) for name in results[hosts[-1]]]
+    loras, commands, whole = _read("loras"), _read("command_line"), _read("families_full")
+    rows = [_row(name, results, hosts, loras, commands) for name in results[hosts[-1]]]
     proven = [case for cases in results.values() for case in cases.values() if "controls" in case]
     control = min(min(case["controls"].values()) for case in proven)
     head = ["model", "text entries", "pooled and other streams", "front"]
     head += (
         [f"difference, {host}" for host in hosts] + ["seal"] + (["LoRA round trip"] if loras else []) + ["command line"]
     )
-    table = "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
-    (ROOT / "docs" / "families.md").write_text(f"{HEAD.format(control=control, memory=_memory())}\n{table}\n", "utf-8")
+    tables = [_format_table(head, rows), *_format_whole(whole)]
+    text = "\n\n".join([HEAD.format(control=control, **_memory()).rstrip(), *tables])
+    (ROOT / "docs" / "families.md").write_text(f"{text}\n", "utf-8")
 
 
-def _memory() -> str:
-    """What one such matrix takes, for widths that are common and for the widest."""
+def _format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
+
+
+def _format_whole(results: Mapping[str, Any]) -> list[str]:
+    """Heading and table of the models at full size, nothing where they have not been tested."""
+    if not results:
+        return []
+    hosts = sorted(results, key=_version)
+    rows = [
+        [
+            name,
+            f"{case['parameters'] / 1e6:,.0f} million",
+            "<br>".join(f"{stream}: {len(part['names'])}" for stream, part in case["streams"].items()),
+            *(_difference(results[host].get(name, {})) for host in hosts),
+        ]
+        for name, case in results[hosts[-1]].items()
+    ]
+    head = ["model", "parameters", "text entries", *(f"difference, {host}" for host in hosts)]
+    return [WHOLE.rstrip(), _format_table(head, rows)]
+
+
+def _memory() -> dict[str, object]:
+    """What one such matrix takes, for widths that are common and for the widest, and how many there are at once."""
     widths = {"Stable Diffusion 1.x": 768, "T5": 4096, "Flux.2 dev": 15360, "Ideogram 4": 53248}
-    return ", ".join(f"{8 * width**2 / 1e6:,.0f} MB at {width} ({name})" for name, width in widths.items())
+    sizes = ", ".join(f"{8 * width**2 / 1e6:,.0f} MB at {width} ({name})" for name, width in widths.items())
+    counts = dict(zip(("unsealed", "sealed"), ALL_VALUES["prior"], strict=True))
+    with_keys = dict(zip(("unsealed_keys", "sealed_keys"), WITH_KEYS["prior"], strict=True))
+    return {"memory": sizes, **counts, **with_keys}
 
 
 def _read(kind: str) -> dict[str, Any]:
@@ -84,7 +113,13 @@ def _version(host: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", host)]
 
 
-def _row(name: str, results: Mapping[str, Any], hosts: Sequence[str], loras: Mapping[str, Any]) -> list[str]:
+def _row(
+    name: str,
+    results: Mapping[str, Any],
+    hosts: Sequence[str],
+    loras: Mapping[str, Any],
+    commands: Mapping[str, Any],
+) -> list[str]:
     case = results[hosts[-1]][name]
     streams = case["streams"]
     others = [stream for stream in streams if stream != "tokens"]
@@ -102,8 +137,16 @@ def _row(name: str, results: Mapping[str, Any], hosts: Sequence[str], loras: Map
         *differences,
         _seal(streams),
         *trips,
-        "yes" if name in COMMAND_LINE else "no",
+        _command(name, commands),
     ]
+
+
+def _command(name: str, commands: Mapping[str, Any]) -> str:
+    """Whether the command line erases from files of this model, by the worst of all hosts."""
+    found = [cases[name] for cases in commands.values() if "missing" not in cases.get(name, {"missing": ""})]
+    if any("refused" in case for case in found):
+        return "no"
+    return f"{max(case['difference'] for case in found):.0e}" if found else "-"
 
 
 def _difference(case: Mapping[str, Any]) -> str:

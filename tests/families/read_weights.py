@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 from cases import CASES
-from prove import PREFIX, ROOT, build, relative
+from run_model import PREFIX, ROOT, build, relative
 from torch import Tensor
 
 Saved = tuple[dict[str, Tensor], dict[str, Tensor], dict[str, str] | None]  # file, what it stands for, metadata

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from harness.environment import ROOT, SetupError, locate_host
-
 from .cases import CASES
-
-PROVE = ROOT / "tests" / "families" / "prove.py"
-ROUNDING = 1e-5  # of float32, over the layers of a model
-CLEAR = 1e-3
+from .proofs import CLEAR, ROUNDING, prove_cases
 
 
 @pytest.fixture(scope="session")
 def findings() -> Mapping[str, Any]:
-    """What `prove.py` found by case; kept in `out/families` for the table in the docs."""
-    try:
-        host = locate_host()
-    except SetupError as error:
-        pytest.fail(str(error), pytrace=False)
-    file = ROOT / "out" / "families" / f"{host.version}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run([host.python, PROVE, host.folder, file], check=True)
-    return json.loads(file.read_text("utf-8"))["cases"]
+    return prove_cases("small", "families")
 
 
 @pytest.fixture(params=list(CASES))

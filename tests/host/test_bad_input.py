@@ -41,6 +41,15 @@ def test_targets(client: Client, targets: str, message: str) -> None:
     refuse(client, graph, message)
 
 
+def test_more_than_the_memory_holds_is_told_before_the_long_work(client: Client) -> None:
+    graph = ModelGraph()
+    many = "\n".join(f"circle {number} => square" for number in range(60_000))
+    graph.hash(graph.iterate(concepts=graph.concepts(many), epochs=50)[0])
+    refuse(
+        client, graph, r"erasure needs about \d+\.\d GB of memory, but \d+\.\d GB are available: the text.* 128 wide"
+    )
+
+
 def test_75_tokens_are_not_too_many(client: Client) -> None:
     graph = ModelGraph()
     graph.hash(graph.iterate(concepts=graph.concepts(" ".join(["circle"] * 75)))[0])

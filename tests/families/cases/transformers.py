@@ -1,56 +1,35 @@
-"""Small models of every family, as the host builds them: class, structure, and what its text encoder would give.
-
-Widths of the text are the real ones; depth, and the width of all else, are reduced.
-"""
+"""The families that are transformers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Case:
-    """A model to build: `model` names the host's class in `supported_models`, `config` its structure.
-
-    family: what the table should call it. streams: width of each stream. latent: shape of what is denoised. extra: what
-    the text encoder or other nodes would give besides: a `mask` over the tokens, a `picture`. needs: a module of the
-    host, where an older one with the same class does not know the structure yet.
-    """
-
-    family: str
-    model: str
-    config: Mapping[str, Any]
-    streams: Mapping[str, int]
-    latent: tuple[int, ...] = (1, 4, 8, 8)
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    needs: str = "comfy.supported_models"
-
-
-def _unet(width: int, channels: int = 320, levels: tuple[int, ...] = (1, 1), **config: Any) -> dict[str, Any]:
-    """A U-Net with a block at each level, as deep in transformers as `levels` says."""
-    return {
-        "image_size": 32,
-        "in_channels": 4,
-        "out_channels": 4,
-        "model_channels": channels,
-        "num_res_blocks": [1] * len(levels),
-        "channel_mult": [1, 2, 4][: len(levels)],
-        "use_spatial_transformer": True,
-        "transformer_depth": list(levels),
-        "transformer_depth_middle": levels[-1],
-        "transformer_depth_output": [depth for depth in levels for _ in range(2)],
-        "context_dim": width,
-        "use_linear_in_transformer": width != 768,
-        "legacy": False,
-        **config,
-    }
-
-
-def _sdxl(model: str, levels: tuple[int, ...], channels: int = 64, **config: Any) -> Case:
-    labels = {"num_classes": "sequential", "adm_in_channels": 2816}
-    return Case("SDXL", model, _unet(2048, channels, levels, **labels, **config), {"tokens": 2048, "pooled": 1280})
+from .case import Case
+from .structures import (
+    AURA,
+    CASCADE_B,
+    CASCADE_C,
+    CHROMA,
+    COSMOS,
+    COSMOS_1,
+    FLUX2,
+    HEADS,
+    HIDREAM,
+    HIDREAM_EXPERTS,
+    HIDREAM_SIZE,
+    HIDREAM_STREAMS,
+    HIDREAM_TEXT,
+    HYDIT,
+    HYDIT_STREAMS,
+    IDEOGRAM,
+    KANDINSKY,
+    LTXV,
+    OMNIGEN,
+    PIXART,
+    SD3,
+)
 
 
 def _flux(family: str, model: str, streams: dict[str, int], latents: int = 16, **config: Any) -> Case:
@@ -84,129 +63,7 @@ def _wan(model: str, kind: str, channels: int = 16, latents: int = 16, **extra: 
     return Case("Wan", model, {**structure, **image, **flags}, {"tokens": 4096}, (1, latents, 1, 8, 8), extra)
 
 
-SD3 = {
-    "in_channels": 16,
-    "out_channels": 16,
-    "patch_size": 2,
-    "depth": 2,
-    "input_size": None,
-    "adm_in_channels": 2048,
-    "context_embedder_config": {"target": "torch.nn.Linear", "params": {"in_features": 4096, "out_features": 128}},
-    "num_patches": 64,
-    "pos_embed_max_size": 8,
-    "pos_embed_scaling_factor": None,
-    "qk_norm": "rms",
-}
-PIXART = {"hidden_size": 96, "num_heads": 4, "depth": 2, "input_size": 16, "patch_size": 2, "in_channels": 4}
-HYDIT = {"hidden_size": 128, "num_heads": 4, "depth": 4, "mlp_ratio": 2.0}
-HYDIT_STREAMS = {"tokens": 1024, "t5": 2048}
-COSMOS = {
-    "max_img_h": 32,
-    "max_img_w": 32,
-    "max_frames": 16,
-    "in_channels": 16,
-    "out_channels": 16,
-    "patch_spatial": 2,
-    "patch_temporal": 1,
-    "model_channels": 64,
-    "num_blocks": 2,
-    "num_heads": 2,
-    "crossattn_emb_channels": 1024,
-    "concat_padding_mask": True,
-    "pos_emb_cls": "rope3d",
-    "pos_emb_learnable": True,
-    "pos_emb_interpolation": "crop",
-    "use_adaln_lora": True,
-    "adaln_lora_dim": 16,
-    "extra_per_block_abs_pos_emb": False,
-}
-COSMOS_1 = {
-    "block_config": "FA-CA-MLP",
-    "block_x_format": "THWBD",
-    "affline_emb_norm": True,
-    "pos_emb_learnable": False,
-    "extra_per_block_abs_pos_emb": True,
-    "extra_per_block_abs_pos_emb_type": "learnable",
-}
-CHROMA = {"in_dim": 64, "out_dim": 32, "hidden_dim": 64, "n_layers": 2, "in_channels": 64, "out_channels": 64}
-FLUX2 = {
-    "in_channels": 128,
-    "out_channels": 128,
-    "patch_size": 1,
-    "axes_dim": [4, 4, 4, 4],
-    "qkv_bias": False,
-    "guidance_embed": False,
-    "global_modulation": True,
-    "mlp_silu_act": True,
-    "ops_bias": False,
-    "txt_ids_dims": [3],
-}
-IDEOGRAM = {
-    "num_layers": 2,
-    "intermediate_size": 64,
-    "adaln_dim": 32,
-    "mrope_section": (4, 2, 2),
-    "llm_features_dim": 1024,  # 53248 in full
-}
-HEADS = {"num_attention_heads": 2, "attention_head_dim": 16}
-CASCADE_C = {"c_cond": 64, "c_hidden": [64, 64], "nhead": [2, 2], "blocks": [[1, 1], [1, 1]]}
-CASCADE_B = {
-    "c_cond": 64,
-    "c_hidden": [32, 32, 64, 64],
-    "nhead": [-1, -1, 2, 2],
-    "blocks": [[1, 1, 1, 1], [1, 1, 1, 1]],
-    "block_repeat": [[1, 1, 1, 1], [1, 1, 1, 1]],
-}
-AURA = {"dim": 128, "n_layers": 2, "n_double_layers": 1, "n_heads": 4, "global_conddim": 128, "max_seq": 64}
-HIDREAM = {"num_layers": 1, "num_single_layers": 2, "llama_layers": [0, 1, 2], "axes_dims_rope": [8, 4, 4]}
-HIDREAM_SIZE = {"in_channels": 16, "out_channels": 16, "patch_size": 2, "max_resolution": [32, 32]}
-HIDREAM_TEXT = {"caption_channels": [4096, 4096], "text_emb_dim": 2048}
-HIDREAM_EXPERTS = {"num_routed_experts": 2, "num_activated_experts": 1}
-HIDREAM_STREAMS = {"tokens": 4096, "pooled": 2048, "llama.0": 4096, "llama.1": 4096, "llama.2": 4096}
-LTXV = {"in_channels": 128, "cross_attention_dim": 32, "caption_channels": 4096, "num_layers": 2}
-KANDINSKY = {"model_dim": 32, "ff_dim": 64, "num_visual_blocks": 2, "time_dim": 32, "axes_dims": (4, 6, 6)}
-OMNIGEN = {
-    "hidden_size": 96,
-    "num_layers": 2,
-    "num_refiner_layers": 1,
-    "num_attention_heads": 4,
-    "num_kv_heads": 2,
-    "axes_dim_rope": [8, 8, 8],
-    "axes_lens": [64, 64, 64],
-    "in_channels": 16,
-    "patch_size": 2,
-}
-
-CASES: Mapping[str, Case] = {
-    "SD 1.x": Case("SD 1.x", "SD15", _unet(768), {"tokens": 768}),
-    "SD 1.x inpainting": Case("SD 1.x", "SD15", _unet(768, in_channels=9), {"tokens": 768}),
-    "SD 1.x instruct": Case("SD 1.x", "SD15_instructpix2pix", _unet(768, in_channels=8), {"tokens": 768}),
-    "SD 2.x": Case("SD 2.x", "SD20", _unet(1024), {"tokens": 1024}),
-    "SD 2.x unCLIP": Case(
-        "SD 2.x",
-        "SD21UnclipH",
-        _unet(1024, 64, num_classes="sequential", adm_in_channels=2048),
-        {"tokens": 1024},
-    ),
-    "SD x4 upscaler": Case(
-        "SD 2.x",
-        "SD_X4Upscaler",
-        _unet(1024, 64, in_channels=7, num_classes=1000, disable_self_attentions=[True, False]),
-        {"tokens": 1024},
-        extra={"seed": 10},
-    ),
-    "SDXL": _sdxl("SDXL", (0, 1), 320),
-    "SDXL instruct": _sdxl("SDXL_instructpix2pix", (0, 1, 2), in_channels=8),
-    "SDXL refiner": Case(
-        "SDXL refiner",
-        "SDXLRefiner",
-        _unet(1280, 64, num_classes="sequential", adm_in_channels=2560),
-        {"tokens": 1280, "pooled": 1280},
-    ),
-    "SSD-1B": _sdxl("SSD1B", (0, 2, 4)),
-    "Segmind Vega": _sdxl("Segmind_Vega", (0, 1, 2)),
-    "Koala 700M": _sdxl("KOALA_700M", (0, 2, 5), 32, num_head_channels=32),
-    "Koala 1B": _sdxl("KOALA_1B", (0, 2, 6), 32, num_head_channels=32),
+TRANSFORMERS: Mapping[str, Case] = {
     "SD3": Case("SD3", "SD3", SD3, {"tokens": 4096, "pooled": 2048}, (1, 16, 8, 8)),
     "SD3.5": Case(
         "SD3", "SD3", {**SD3, "x_block_self_attn_layers": [0]}, {"tokens": 4096, "pooled": 2048}, (1, 16, 8, 8)

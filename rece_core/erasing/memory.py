@@ -1,0 +1,74 @@
+"""How much memory an erasure takes at its peak, and whether it is there: asked before the long work.
+
+Nearly all of it are float64 matrices of the width d of a text squared (1.9 GB each for Flux.2, where d = 15360), and
+float64 copies of the erased tokens. How many there are at once was counted on what is allocated, see
+`tests/core/test_memory.py`, which keeps the numbers here true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..algebra.gram import VALUE_ROLES
+from ..storage.disk_space import describe_size
+from .plan import Plan
+from .settings import EraseSettings
+
+# d × d matrices at the peak by mode, without a seal and with one: where all text entries make values, and where some
+# are keys, for which there is a second Gram matrix. The model's own and the prior are among them.
+ALL_VALUES = {"paper": (6, 12), "prior": (7, 12), "strict": (17, 19), "orthogonal": (13, 13)}
+WITH_KEYS = {"paper": (7, 16), "prior": (8, 16), "strict": (18, 20), "orthogonal": (20, 20)}
+# What LAPACK itself allocates: eigenvalues of d × d take three more.
+WORKSPACE = {"paper": 1, "prior": 1, "strict": 3, "orthogonal": 1}
+# (n, d) matrices for n erased tokens: in any case, and for each epoch; and for n tokens of probes.
+COPIES, COPIES_AN_EPOCH, COPIES_OF_PROBES = 14, 4, 2
+NUMBER = 8  # bytes of a float64
+
+
+def estimate_memory(plan: Plan) -> int:
+    """Bytes that `plan` takes at its peak beside the model and the text encoder; an upper bound, by at most a half.
+
+    Streams are erased one after the other, with the priors of all of them in memory and the texts as they are encoded.
+    """
+    kept = sum(NUMBER * plan.widths[stream] ** 2 for stream, settings in plan.settings.items() if settings.needs_prior)
+    texts = len(plan.texts.words) * sum(4 * plan.rows[stream] * plan.widths[stream] for stream in plan.settings)
+    return kept + texts + max(_estimate_stream(plan, *item) for item in plan.settings.items())
+
+
+def require_memory(plan: Plan, available: int) -> None:
+    """ValueError unless `plan` fits into `available` bytes: what it needs, and with which settings it would fit."""
+    needed = estimate_memory(plan)
+    if needed <= available:
+        return
+    widest = max(plan.settings, key=plan.widths.__getitem__)
+    width = plan.widths[widest]
+    least = estimate_memory(replace(plan, settings=_make_small(plan.settings)))
+    fix = "Close what else takes memory, or use a machine with more"
+    if least <= available:
+        fix += f"; mode 'paper' with seal 0 and 0 epochs would need {describe_size(least)}"
+    raise ValueError(
+        f"this erasure needs about {describe_size(needed)} of memory, but {describe_size(available)} are available: "
+        f"the text of this model is {width} wide (stream '{widest}'), and each matrix of that width squared takes "
+        f"{describe_size(NUMBER * width**2)}. {fix}."
+    )
+
+
+def _estimate_stream(plan: Plan, stream: str, settings: EraseSettings) -> int:
+    entries, width, mode = plan.model.streams[stream], plan.widths[stream], settings.edit.mode
+    counts = ALL_VALUES if all(entry.role in VALUE_ROLES for entry in entries) else WITH_KEYS
+    squares = counts[mode][settings.seal > 0] + WORKSPACE[mode] - settings.needs_prior  # counted with the others
+    heights = [entry.shape[0] for entry in entries]
+    copies = (COPIES + COPIES_AN_EPOCH * settings.epochs) * len(plan.texts.concepts.pairs)
+    tokens = (copies + COPIES_OF_PROBES * len(plan.texts.probes)) * plan.rows[stream]
+    # Rotations are kept in float32, and one at a time is solved for.
+    turned = 4 * sum(rows**2 for rows in heights) + 6 * NUMBER * max(heights) ** 2 if mode == "orthogonal" else 0
+    return NUMBER * width * (squares * width + tokens + max(heights)) + turned
+
+
+def _make_small(settings: Mapping[str, EraseSettings]) -> dict[str, EraseSettings]:
+    """Those that take least memory."""
+    return {
+        stream: replace(each, edit=replace(each.edit, mode="paper", free_share=None), seal=0.0, epochs=0)
+        for stream, each in settings.items()
+    }

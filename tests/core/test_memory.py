@@ -1,0 +1,90 @@
+"""The memory of an erasure, estimated beforehand: never less than it takes, and not much more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pytest
+import torch
+
+from rece_core.algebra.gram import Weight
+from rece_core.erasing.erase_streams import erase_streams
+from rece_core.erasing.memory import estimate_memory, require_memory
+from rece_core.erasing.plan import Plan, plan_erasure
+from rece_core.erasing.settings import MODES, EditSettings, EraseSettings
+from rece_core.models.text_entries import Family, TextEntry
+from rece_core.models.text_model import OnStep, TextModel
+from rece_core.texts.alignment import EncodedText
+from rece_core.texts.concepts import parse_concepts
+from tests.core.live_memory import PeakMemory
+from tests.core.random_models import randn
+from tests.core.text_models import encode as encode_small
+from tests.core.text_models import make_model as make_small
+from tests.core.text_models import make_weights
+
+WIDTH, HEIGHT = 96, 16
+KINDS = {"inputs": ("input",), "keys and values": ("key", "value")}
+
+
+def make_model(roles: Sequence[str], width: int = WIDTH) -> TextModel:
+    entries = tuple(TextEntry(f"{number}.weight", role, (HEIGHT, width)) for number, role in enumerate(roles))
+    shapes = {entry.name: entry.shape for entry in entries}
+    behind = {f"{number}.bias": (HEIGHT,) for number, _ in enumerate(roles)}
+
+    def read(chosen: Sequence[TextEntry], on_step: OnStep) -> Iterable[Weight]:
+        for number, entry in enumerate(chosen):
+            yield Weight(entry.name, entry.role, randn(number, *entry.shape, dtype=torch.float32))
+
+    return TextModel(Family("wide", entries), shapes | behind, read)
+
+
+def make_plan(model: TextModel, settings: EraseSettings, rows: int = 4, width: int = WIDTH) -> Plan:
+    def encode(text: str) -> dict[str, EncodedText]:
+        seed = sum(text.encode())
+        return {"tokens": EncodedText(text, randn(seed, rows, width, dtype=torch.float32), 1)}
+
+    concepts = parse_concepts("custom", "a circle => a square\na disc => a box", captions=("a house", "the sea"))
+    return plan_erasure(model, encode, concepts, settings)
+
+
+def measure(plan: Plan) -> int:
+    with torch.no_grad(), PeakMemory() as memory:
+        erase_streams(plan)
+    return memory.peak
+
+
+@pytest.mark.parametrize("rows", (4, 2 * WIDTH))
+@pytest.mark.parametrize("epochs", (0, 3))
+@pytest.mark.parametrize("seal", (0.0, 1.0))
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_what_an_erasure_takes(kind: str, mode: str, seal: float, epochs: int, rows: int) -> None:
+    if mode == "strict" and rows > WIDTH:
+        pytest.skip("so many rows of one text leave a strict edit nothing to do")
+    settings = EraseSettings(EditSettings(mode=mode), epochs, iteration="cumulative", seal=seal)
+    plan = make_plan(make_model(KINDS[kind]), settings, rows)
+    assert measure(plan) <= estimate_memory(plan) <= 1.5 * measure(plan)
+
+
+def test_streams_come_one_after_the_other_with_the_priors_of_all() -> None:
+    settings = EraseSettings(EditSettings(mode="prior"), epochs=1)
+    plan = plan_erasure(make_small(make_weights()), encode_small, parse_concepts("custom", "a => b"), settings)
+    pooled = plan_erasure(
+        make_small(make_weights()), encode_small, parse_concepts("custom", "a => b"), settings, pooled=False
+    )
+    texts = 4 * plan.rows["pooled"] * plan.widths["pooled"] * len(plan.texts.words)
+    assert estimate_memory(plan) == estimate_memory(pooled) + 8 * plan.widths["pooled"] ** 2 + texts
+
+
+def test_too_little_memory_is_told_with_what_would_fit() -> None:
+    plan = make_plan(make_model(("input",), 15360), EraseSettings(EditSettings(mode="prior"), 3, seal=1.0), width=15360)
+    needed = estimate_memory(plan)
+    assert 20e9 < needed < 30e9
+    require_memory(plan, needed)
+    told = r"needs about 2\d\.\d GB of memory, but 16\.0 GB are available: the text of this model is 15360 wide"
+    with pytest.raises(
+        ValueError, match=rf"{told}.*1\.9 GB.*mode 'paper' with seal 0 and 0 epochs would need 1\d\.\d GB"
+    ):
+        require_memory(plan, int(16e9))
+    with pytest.raises(ValueError, match=r"or use a machine with more\.$"):
+        require_memory(plan, int(4e9))

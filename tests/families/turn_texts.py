@@ -1,0 +1,103 @@
+"""The texts of a proof, multiplied by an operator M: where the text encoder gives them, or behind a front."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from run_model import PREFIX, Streams, relative
+from torch import Tensor, nn
+
+Operator = tuple[Tensor, Tensor]
+
+
+def make_operator(stream: str, width: int) -> Operator:
+    """left, right (width, 4) of M = I + left rightᵀ, far from I."""
+    generator = torch.Generator().manual_seed(1 + sum(stream.encode()))
+    left, right = (torch.randn(width, 4, generator=generator) for _ in range(2))
+    return left / width**0.5, right / 2
+
+
+def turn(tokens: Tensor, operator: Operator) -> Tensor:
+    """M c for each row c of `tokens`."""
+    left, right = operator
+    return tokens + (tokens @ right) @ left.T
+
+
+def turn_back(tokens: Tensor, operator: Operator) -> Tensor:
+    """M⁻¹ c for each row c of `tokens`."""
+    left, right = operator
+    return tokens - torch.linalg.solve(torch.eye(left.shape[1]) + right.T @ left, right.T @ tokens.mT).mT @ left.T
+
+
+@contextlib.contextmanager
+def turn_behind_fronts(
+    model: nn.Module, family: Any, operators: Mapping[str, Operator], weights: Streams
+) -> Iterator[list[float]]:
+    """While this is open, streams with a front are multiplied by the operator of what reads them where they leave it.
+
+    Yields a list that fills with how far `pass_front` is from what the host's own modules give.
+    """
+    network, found = model.diffusion_model, []
+    with contextlib.ExitStack() as turned:
+        for stream, front in family.fronts.items():
+            operator = operators[family.joins.get(stream, stream)]
+            compare = _Comparison(front, weights, found)
+            if front.kind == "pool":
+                turned.enter_context(_turn_pooler(network.pooler, operator, compare))
+            else:
+                name = front.weights[0].removeprefix(PREFIX).rpartition(".")[0]
+                module = network.get_submodule(name.removesuffix(".0") if front.kind == "mlp" else name)
+                turned.enter_context(_turn_output(module, operator, compare))
+        yield found
+
+
+class _Comparison:
+    """Adds to `found` how far the pack's `front` is from what the host's own gives."""
+
+    def __init__(self, front: Any, weights: Streams, found: list[float]) -> None:
+        self._front, self._found = front, found
+        self._weights = {name: weights[name].clone() for name in front.weights}
+
+    def __call__(self, given: Tensor, passed: Tensor) -> None:
+        from rece_core.models.fronts import pass_front
+
+        rows = given.reshape(-1, given.shape[-1])
+        self._found.append(relative(pass_front(self._front, rows, self._weights), passed.reshape(-1, passed.shape[-1])))
+
+
+@contextlib.contextmanager
+def _turn_output(module: nn.Module, operator: Operator, compare: _Comparison) -> Iterator[None]:
+    def hook(_: nn.Module, given: tuple[Tensor, ...], passed: Tensor) -> Tensor:
+        compare(given[0], passed)
+        return turn(passed, operator)
+
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextlib.contextmanager
+def _turn_pooler(pooler: nn.Module, operator: Operator, compare: _Comparison) -> Iterator[None]:
+    """HunyuanDiT's pooler reads mean and rows with a position added to each: all linear, so M goes before both."""
+    positions, rows = pooler.positional_embedding.clone(), []
+
+    def turn_rows(_: nn.Module, given: tuple[Tensor]) -> tuple[Tensor]:
+        rows[:] = given
+        return (turn(given[0], operator),)
+
+    def compare_rows(_: nn.Module, read: tuple[Tensor]) -> None:
+        compare(rows[0], turn_back(read[0], operator))
+
+    handles = [pooler.register_forward_pre_hook(turn_rows), pooler.k_proj.register_forward_pre_hook(compare_rows)]
+    pooler.positional_embedding.copy_(turn(positions, operator))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+        pooler.positional_embedding.copy_(positions)
