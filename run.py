@@ -73,11 +73,14 @@ def demo(more: list[str]) -> int:
 
 
 def test(more: list[str]) -> int:
-    """Run the tests; arguments go to pytest."""
+    """Run the tests, shared out among processes; arguments go to pytest."""
     python = prepare_environment()
     prepare_host(python)
     prepare_newest_page(python)
-    return call([python, "-m", "pytest", *more], cwd=ROOT)
+    for library in ("OMP", "MKL"):  # processes share the cores, see tests/conftest.py
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    sharing = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
+    return call([python, "-m", "pytest", *(() if "no:xdist" in more else sharing), *more], cwd=ROOT)
 
 
 def lint(more: list[str]) -> int:

@@ -37,6 +37,9 @@ OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 14)
 #: The newest page that the tests open, beside the one that the host brings.
 NEWEST_PAGE = "comfyui-frontend-package==1.58.1"
 
+#: What a system calls the browser that the tests drive.
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
+
 STAMP = "rece-ready.txt"
 
 
@@ -174,6 +177,12 @@ def find_python() -> Path:
         f"This is Python {sys.version.split()[0]}, but the pinned packages need 3.{OLDEST_PYTHON[1]} to "
         f"3.{NEWEST_PYTHON[1]}. Install one of those and run `run.py` with it."
     )
+
+
+def find_chromium() -> Path | None:
+    """The system's own Chromium, or None; `.ci/run` installs one."""
+    found = next((path for path in map(shutil.which, CHROMIUM) if path), None)
+    return Path(found) if found else None
 
 
 def _unpack_host(python: Path, folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,14 +11,13 @@ import requests
 from playwright.sync_api import Browser, Error, expect, sync_playwright
 
 from harness.client import Client
-from harness.environment import HOSTS, NEWEST_PAGE, SetupError, locate_host
+from harness.environment import HOSTS, NEWEST_PAGE, Host, find_chromium
 from harness.graph import Graph
 from harness.server import Server
 from harness.workflow import to_ui
 
 from .artist import VUE, Artist
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
 PATIENCE = 120_000  # milliseconds for one step, on a machine that does other things too
 SIZE = {"width": 1600, "height": 950}
 
@@ -29,7 +27,7 @@ OpenPage = Callable[[str, str], Artist]
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium without a window: the system's own, or the one that Playwright has installed."""
-    found = next((path for path in map(shutil.which, NAMES) if path), None)
+    found = find_chromium()
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         try:
@@ -41,17 +39,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def start_page_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+def start_page_server(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
     """`start_page_server("own")` or `("newest")`: a ComfyUI with that page, started once."""
     servers: dict[str, Server] = {}
 
     def start(page: str) -> Server:
         if page not in servers:
             arguments = [] if page == "own" else ["--front-end-root", str(_locate_newest())]
-            try:
-                host = locate_host()
-            except SetupError as error:
-                pytest.fail(str(error), pytrace=False)
             servers[page] = Server(host, tmp_path_factory.mktemp(f"page-{page}"), arguments=arguments)
             servers[page].start()
         return servers[page]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,24 +10,15 @@ import pytest
 from rece_core.storage.disk_space import require_space
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 4 MiB in memory."""
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(tmp_path)]
-    if os.name != "posix" or shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("mounting a small disk takes rights that this system does not give")
-    yield tmp_path
-    subprocess.run(["umount", str(tmp_path)], check=True)
-
-
-def test_a_disk_too_small(small_disk: Path) -> None:
-    require_space(small_disk / "a" / "b", 1_000_000)  # control: this much fits
+def test_a_disk_too_small(mount_small_disk: Callable[[Path], None], tmp_path: Path) -> None:
+    mount_small_disk(tmp_path)
+    require_space(tmp_path / "a" / "b", 1_000_000)  # control: this much fits
     with pytest.raises(ValueError, match=r"needs 50 MB, but the disk of .*b has 4.19 MB left.*Nothing was written"):
-        require_space(small_disk / "a" / "b", 50_000_000)
-    (small_disk / "filler").write_bytes(bytes(3_000_000))
+        require_space(tmp_path / "a" / "b", 50_000_000)
+    (tmp_path / "filler").write_bytes(bytes(3_000_000))
     with pytest.raises(ValueError, match="needs 1 MB, but the disk"):
-        require_space(small_disk, 1_000_000)
-    assert [each.name for each in small_disk.iterdir()] == ["filler"]
+        require_space(tmp_path, 1_000_000)
+    assert [each.name for each in tmp_path.iterdir()] == ["filler"]
 
 
 def test_more_than_any_disk_has(tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +17,6 @@ from rece_core.storage.tensor_file import FLOATS, open_tensor_file
 from rece_core.storage.tensor_rewrite import rewrite_tensors
 from tests.core.random_models import randn
 
-ROOT = Path(__file__).parents[2]
 NAMES = ("a.weight", "b.bias", "ü", "empty", "scalar", "ids")
 
 
@@ -154,30 +151,3 @@ def test_an_interruption_leaves_nothing_and_the_old_file(path: Path, tmp_path: P
             rewrite_tensors(open_tensor_file(path), out, {"ü": fail}, {})
     assert path.read_bytes() == old
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
-
-
-WRITE_AND_STOP = """
-import os, sys, time
-from pathlib import Path
-from rece_core.storage.tensor_file import open_tensor_file
-from rece_core.storage.tensor_rewrite import rewrite_tensors
-
-def stop(descriptor):
-    print("written", flush=True)
-    time.sleep(600)
-
-os.fsync = stop
-path = Path(sys.argv[1])
-rewrite_tensors(open_tensor_file(path), path, {}, {})
-"""
-
-
-def test_a_process_killed_while_writing_leaves_the_old_file(path: Path) -> None:
-    old = path.read_bytes()
-    command = [sys.executable, "-c", WRITE_AND_STOP, str(path)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as writer:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "written\n"
-        assert len(list(path.parent.iterdir())) == 2, "control: it is in the middle of writing"
-        writer.kill()
-    assert path.read_bytes() == old

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,20 +11,39 @@ from typing import Any
 import pytest
 
 from harness.client import Client
-from harness.environment import ROOT, SetupError, locate_host
+from harness.environment import ROOT, Host
 from harness.server import PACK_NAME, Server
 
 StartServer = Callable[..., Server]
 
 PROBE_PACK = Path(__file__).parent / "probe_pack"
+MAKE_SD15 = Path(__file__).with_name("make_random_sd15.py")
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """ComfyUI with this pack, and so with its demo model, and with the tests' probes; one for the whole run."""
     packs = {PACK_NAME: ROOT, "rece_probes": PROBE_PACK}
-    with Server(_host(), tmp_path_factory.mktemp("comfyui"), packs=packs) as started:
+    with Server(host, tmp_path_factory.mktemp("comfyui"), packs=packs) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def bare_server(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """ComfyUI without this pack, which knows the demo model's family alone; tests put their files among its models."""
+    with Server(host, tmp_path_factory.mktemp("bare"), packs={"rece_demo": ROOT / "demo"}) as started:
+        with Client(started.url) as connected:
+            assert not [kind for kind in connected.object_info() if kind.startswith("Rece")]
+        yield started
+
+
+@pytest.fixture(scope="session")
+def full_size(server: Server) -> Iterator[Path]:
+    """A Stable Diffusion 1.x of full size and random weights (2.1 GB), among the models of `server`."""
+    path = server.base / "models" / "checkpoints" / "random_sd15.safetensors"
+    subprocess.run([server.host.python, MAKE_SD15, server.host.folder, path], check=True)
+    yield path
+    path.unlink()
 
 
 @pytest.fixture
@@ -46,7 +66,7 @@ def object_info(server: Server) -> Mapping[str, Any]:
 
 
 @pytest.fixture
-def start_server(tmp_path: Path) -> Iterator[StartServer]:
+def start_server(host: Host, tmp_path: Path) -> Iterator[StartServer]:
     """`start_server(packs={...}, base=..., arguments=[...])`: a further server, stopped at the test's end.
 
     `packs` maps folder names in custom_nodes to folders, `{}` for a ComfyUI with nothing of ours. With the same `base`
@@ -57,14 +77,7 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
         def start(
             packs: Mapping[str, Path] | None = None, base: Path | None = None, arguments: Sequence[str] = ()
         ) -> Server:
-            further = Server(_host(), base or tmp_path / "comfyui", packs=packs, arguments=arguments)
+            further = Server(host, base or tmp_path / "comfyui", packs=packs, arguments=arguments)
             return running.enter_context(further)
 
         yield start
-
-
-def _host() -> Any:
-    try:
-        return locate_host()
-    except SetupError as error:
-        pytest.fail(str(error), pytrace=False)

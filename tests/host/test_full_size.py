@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,22 @@ from harness.client import Client, NodeFailed
 from harness.server import Server
 from tests.host.graphs import CLEAR, ROUNDING, ModelGraph, difference, see
 
-MAKE = Path(__file__).with_name("make_random_sd15.py")
-FILE = "random_sd15.safetensors"
 SAVED = "erased_sd15_00001_.safetensors"
 
 
 @pytest.fixture
-def checkpoint(server: Server) -> Iterator[Path]:
-    """The checkpoint, among the models of `server`; it and what is made of it are deleted afterwards."""
-    path = server.base / "models" / "checkpoints" / FILE
-    subprocess.run([server.host.python, MAKE, server.host.folder, path], check=True)
-    yield path
-    path.unlink()
-    (server.output / SAVED).unlink(missing_ok=True)
-    with Client(server.url) as client:
-        client.free()
+def checkpoint(full_size: Path, server: Server, bare_server: Server) -> Iterator[Path]:
+    """`full_size`; what is made of it is deleted afterwards, and forgotten by the servers."""
+    yield full_size
+    for path in (server.output / SAVED, models_of(bare_server) / SAVED):
+        path.unlink(missing_ok=True)
+    for each in (server, bare_server):
+        with Client(each.url) as client:
+            client.free()
+
+
+def models_of(server: Server) -> Path:
+    return server.base / "models" / "checkpoints"
 
 
 def sample_small(graph: ModelGraph, *model: Any) -> Any:
@@ -35,7 +35,7 @@ def sample_small(graph: ModelGraph, *model: Any) -> Any:
 
 
 def test_erased_and_saved_it_is_an_ordinary_checkpoint(
-    client: Client, server: Server, start_server: Any, tmp_path: Path, checkpoint: Path
+    client: Client, server: Server, bare_server: Server, checkpoint: Path
 ) -> None:
     graph = ModelGraph("CheckpointLoaderSimple", ckpt_name=checkpoint.name)
     erased = graph.iterate(concepts=graph.concepts("", kind="nudity"))
@@ -50,14 +50,11 @@ def test_erased_and_saved_it_is_an_ordinary_checkpoint(
         client.run(mixed)
     client.free()
 
-    models = tmp_path / "bare" / "models" / "checkpoints"
-    models.mkdir(parents=True)
-    (server.output / SAVED).rename(models / SAVED)
-    with Client(start_server(packs={}, base=tmp_path / "bare").url) as bare:
+    (server.output / SAVED).rename(models_of(bare_server) / SAVED)
+    with Client(bare_server.url) as bare:
         again = ModelGraph("CheckpointLoaderSimple", ckpt_name=SAVED)
         drawn = sample_small(again)
         picture = see(bare.run(again), drawn)
-    (models / SAVED).unlink()
     assert difference(picture, see(result, after)) <= ROUNDING
 
 

@@ -145,9 +145,8 @@ def test_every_stock_node_with_its_defaults_survives_the_way_there_and_back(obje
         assert to_api(to_ui(again, object_info), object_info)["1"]["inputs"] == inputs, kind
 
 
-def test_the_pack_can_be_left_out(start_server: Any) -> None:
-    bare = start_server(packs={})
-    with Client(bare.url) as client:
+def test_the_pack_can_be_left_out(bare_server: Server) -> None:
+    with Client(bare_server.url) as client:
         assert not [kind for kind in client.object_info() if kind.startswith("Rece")]
         assert client.run(picture_graph()).images()
 

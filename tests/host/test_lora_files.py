@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from harness.environment import ROOT
 from harness.server import Server
 from tests.host.graphs import CLEAR, ROUNDING, TARGETS, ModelGraph, Picture, difference, require_alive, see
 
-ORIGINAL, ERASED = "demo.safetensors", "erased_00001_.safetensors"
+ORIGINAL, ERASED = "demo.safetensors", "erased_for_lora_00001_.safetensors"
 # Widgets of RECE Iterate: what each adds to the file.
 KINDS: dict[str, dict[str, Any]] = {
     "operator": {},
@@ -30,7 +30,7 @@ NOT_LOADED = "lora key not loaded"
 
 @dataclass
 class Saved:
-    """A base folder with the files; pictures of the original and of each erased model; what each node said."""
+    """The base folder with the files; pictures of the original and of each erased model; what each node said."""
 
     base: Path
     original: Picture
@@ -42,7 +42,8 @@ class Saved:
 
 
 @pytest.fixture(scope="module")
-def saved(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Saved:
+def saved(server: Server, bare_server: Server) -> Saved:
+    """Erased by `server`; the files are where `bare_server` reads."""
     graph = ModelGraph()
     original = graph.sample()
     erased = {kind: graph.iterate(**widgets) for kind, widgets in KINDS.items()}
@@ -50,11 +51,11 @@ def saved(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Saved:
     nodes = {
         kind: save(graph, node[1], model=graph.model, filename_prefix=f"kept/{kind}") for kind, node in erased.items()
     }
-    graph.add("CheckpointSave", model=erased["operator"][0], clip=graph.clip, vae=graph.vae, filename_prefix="erased")
+    whole = {"model": erased["operator"][0], "clip": graph.clip, "vae": graph.vae}
+    graph.add("CheckpointSave", **whole, filename_prefix="erased_for_lora")
     with Client(server.url) as client:
         result = client.run(graph)
-    base = tmp_path_factory.mktemp("without")
-    (base / "models" / "checkpoints").mkdir(parents=True)
+    base = bare_server.base
     shutil.copy(ROOT / "demo" / "weights" / ORIGINAL, base / "models" / "checkpoints")
     shutil.move(server.output / ERASED, base / "models" / "checkpoints")
     shutil.move(server.output / "loras" / "kept", base / "models" / "loras" / "kept")
@@ -77,15 +78,6 @@ def save(graph: ModelGraph, erasure: Any, **inputs: Any) -> Any:
     return graph.add("ReceSaveErasure", **{"erasure": erasure, "filename_prefix": "lora", "format": "LoRA", **inputs})
 
 
-@pytest.fixture(scope="module")
-def without_pack(saved: Saved, damaged: str) -> Iterator[Server]:
-    """A ComfyUI that knows the demo model's family, and nothing of the pack."""
-    from tests.host.conftest import _host
-
-    with Server(_host(), saved.base, packs={"rece_demo": ROOT / "demo"}) as started:
-        yield started
-
-
 def draw(server: Server, lora: str, strength: float = 1.0, checkpoint: str = ORIGINAL, clip: bool = False) -> Picture:
     """The picture with a LoRA, loaded by the host's own node with or without the CLIP."""
     graph = ModelGraph("CheckpointLoaderSimple", ckpt_name=checkpoint)
@@ -97,31 +89,30 @@ def draw(server: Server, lora: str, strength: float = 1.0, checkpoint: str = ORI
         loaded = graph.add("LoraLoaderModelOnly", **inputs)
     sampled = graph.sample(loaded[0])
     with Client(server.url) as client:
-        assert not [kind for kind in client.object_info() if kind.startswith("Rece")]
         return see(client.run(graph), sampled)
 
 
 @pytest.mark.parametrize("clip", [False, True], ids=["LoraLoaderModelOnly", "LoraLoader"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_stock_loaders_draw_the_same(saved: Saved, without_pack: Server, kind: str, clip: bool) -> None:
-    before = without_pack.log_text().count(NOT_LOADED)
-    picture = draw(without_pack, f"kept/{kind}_00001_.safetensors", clip=clip)
+def test_the_stock_loaders_draw_the_same(saved: Saved, bare_server: Server, kind: str, clip: bool) -> None:
+    before = bare_server.log_text().count(NOT_LOADED)
+    picture = draw(bare_server, f"kept/{kind}_00001_.safetensors", clip=clip)
     assert difference(picture, saved.erased[kind]) <= ROUNDING
     assert difference(saved.original, saved.erased[kind]) >= CLEAR, "control: without the file it draws something else"
-    assert without_pack.log_text().count(NOT_LOADED) == before
+    assert bare_server.log_text().count(NOT_LOADED) == before
 
 
-def test_a_key_of_another_name_is_reported(saved: Saved, without_pack: Server, damaged: str) -> None:
+def test_a_key_of_another_name_is_reported(saved: Saved, bare_server: Server, damaged: str) -> None:
     """The control for all others: the host tells what it did not load."""
-    before = without_pack.log_text().count(NOT_LOADED)
-    draw(without_pack, damaged)
-    assert without_pack.log_text().count(NOT_LOADED) > before
+    before = bare_server.log_text().count(NOT_LOADED)
+    draw(bare_server, damaged)
+    assert bare_server.log_text().count(NOT_LOADED) > before
 
 
-def test_what_was_saved_can_be_subtracted_from_the_checkpoint(saved: Saved, without_pack: Server) -> None:
+def test_what_was_saved_can_be_subtracted_from_the_checkpoint(saved: Saved, bare_server: Server) -> None:
     lora = "kept/operator_00001_.safetensors"
-    assert difference(draw(without_pack, lora, 0.0, ERASED), saved.erased["operator"]) <= ROUNDING, "control"
-    assert difference(draw(without_pack, lora, -1.0, ERASED), saved.original) <= ROUNDING
+    assert difference(draw(bare_server, lora, 0.0, ERASED), saved.erased["operator"]) <= ROUNDING, "control"
+    assert difference(draw(bare_server, lora, -1.0, ERASED), saved.original) <= ROUNDING
 
 
 def test_what_the_node_and_the_file_say(saved: Saved) -> None:

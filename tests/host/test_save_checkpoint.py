@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +12,6 @@ from safetensors import safe_open
 
 from harness.client import Client, NodeFailed
 from harness.server import Server
-from tests.host.conftest import PACK_NAME, ROOT
 from tests.host.graphs import CLEAR, ROUNDING, TARGETS, ModelGraph, difference, require_alive, see
 
 
@@ -67,29 +63,16 @@ def test_the_stock_saver_says_it_by_the_graph(client: Client, server: Server) ->
     assert "rece" not in header, "control for the test above"
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 4 MiB in memory, for the output of a host."""
-    (tmp_path / "disk").mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(tmp_path / "disk")]
-    if os.name != "posix" or shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("mounting a small disk takes rights that this system does not give")
-    yield tmp_path / "disk"
-    subprocess.run(["umount", str(tmp_path / "disk")], check=True)
-
-
-def test_a_disk_too_small(start_server: Any, small_disk: Path) -> None:
-    server = start_server(packs={PACK_NAME: ROOT}, arguments=["--output-directory", str(small_disk)])
-    with Client(server.url) as client:
-        graph = ModelGraph()
-        erased = graph.iterate()
-        graph.add("ReceSaveErasure", erasure=erased[1], filename_prefix="small")
-        client.run(graph)  # control: what fits is written
-        files = sorted(small_disk.rglob("*.safetensors"))
-        assert [file.name for file in files] == ["small_00001_.safetensors"]
-        save(graph, erased)
-        with pytest.raises(NodeFailed, match=r"the file needs .* MB, but the disk of .* MB left. Nothing was written"):
-            client.run(graph)
-        assert sorted(small_disk.rglob("*.safetensors")) == files
-        require_alive(client)
-    server.stop()
+def test_a_disk_too_small(client: Client, server: Server, mount_small_disk: Callable[[Path], None]) -> None:
+    disk = server.output / "rece_erasures" / "small"
+    mount_small_disk(disk)
+    graph = ModelGraph()
+    erased = graph.iterate()
+    graph.add("ReceSaveErasure", erasure=erased[1], filename_prefix="small/fits")
+    client.run(graph)  # control: what fits is written
+    assert [file.name for file in disk.iterdir()] == ["fits_00001_.safetensors"]
+    save(graph, erased, filename_prefix="rece_erasures/small/erased")
+    with pytest.raises(NodeFailed, match=r"the file needs .* MB, but the disk of .* MB left. Nothing was written"):
+        client.run(graph)
+    assert [file.name for file in disk.iterdir()] == ["fits_00001_.safetensors"]
+    require_alive(client)
