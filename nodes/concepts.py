@@ -11,10 +11,13 @@ from ..rece_core.erasing.choices import choose_concepts
 from ..rece_core.texts.presets import PRESETS
 from ..rece_core.texts.prior import parse_captions
 from .host import show_on_node
-from .types import CATEGORY, ConceptsType
+from .types import CATEGORY, ConceptsType, fold_inputs
 
 AS_IS, BY_KIND = "as typed", "by kind"
 EVERYDAY = "everyday captions"
+
+#: All that most people need; the page folds the rest away.
+BASIC = ("kind", "targets", "default_anchor", "preserve")
 
 
 class ReceConcepts(io.ComfyNode):
@@ -22,7 +25,7 @@ class ReceConcepts(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        schema = io.Schema(
             node_id="ReceConcepts",
             display_name="RECE Concepts",
             category=CATEGORY,
@@ -87,6 +90,7 @@ class ReceConcepts(io.ComfyNode):
                 io.Int.Output(display_name="texts", tooltip="How many texts will be erased."),
             ],
         )
+        return fold_inputs(schema, shown=BASIC)
 
     @classmethod
     def execute(

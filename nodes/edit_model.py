@@ -11,10 +11,14 @@ from .types import (
     edit_inputs,
     erase_inputs,
     erase_outputs,
+    fold_inputs,
     pooled_input,
     protection_inputs,
     text_weights_input,
 )
+
+#: All that most people need; the page folds the rest away.
+BASIC = ("erase_scale", "preserve_scale", "edit_ridge", "mode", "seal")
 
 
 class ReceEditModel(io.ComfyNode):
@@ -22,7 +26,7 @@ class ReceEditModel(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        schema = io.Schema(
             node_id="ReceEditModel",
             display_name="RECE Edit Model",
             category=CATEGORY,
@@ -37,6 +41,7 @@ class ReceEditModel(io.ComfyNode):
             ],
             outputs=erase_outputs(),
         )
+        return fold_inputs(schema, shown=BASIC)
 
     @classmethod
     def execute(cls, model, clip, concepts, **widgets) -> io.NodeOutput:

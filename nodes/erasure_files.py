@@ -27,6 +27,7 @@ class ReceLoadErasure(io.ComfyNode):
             node_id="ReceLoadErasure",
             display_name="RECE Load Erasure",
             category=CATEGORY,
+            is_output_node=True,  # as RECE Iterate, see there
             description="Loads an erasure and shows what it erases and where it comes from. Apply it with RECE Apply "
             "Erasure.",
             inputs=[

@@ -17,11 +17,15 @@ from .types import (
     edit_inputs,
     erase_inputs,
     erase_outputs,
+    fold_inputs,
     list_lines,
     pooled_input,
     protection_inputs,
     text_weights_input,
 )
+
+#: All that most people need; the page folds the rest away.
+BASIC = ("schedule", "thoroughness", "carefulness", "mode", "seal")
 
 
 class ReceIterate(io.ComfyNode):
@@ -29,12 +33,13 @@ class ReceIterate(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return io.Schema(
+        schema = io.Schema(
             node_id="ReceIterate",
             display_name="RECE Iterate",
             category=CATEGORY,
             description="Makes the model forget the concepts: edits it, derives the embeddings that would still bring "
             "them back, edits those away too, and repeats.",
+            is_output_node=True,  # else a result that is cached is not sent again, and the page shows another run's
             inputs=[
                 *erase_inputs(),
                 io.Combo.Input(
@@ -102,6 +107,7 @@ class ReceIterate(io.ComfyNode):
                 io.String.Output(display_name="report", tooltip="The measures after each epoch, as text."),
             ],
         )
+        return fold_inputs(schema, shown=BASIC)
 
     @classmethod
     def execute(

@@ -29,6 +29,7 @@ class ReceRedTeam(io.ComfyNode):
             category=CATEGORY,
             description="Attacks a model that was made to forget: finds embeddings that may bring the target back. "
             "Sample them with the model under test, and with the original as a control.",
+            is_output_node=True,  # as RECE Iterate, see there
             inputs=[
                 *attacked_inputs(),
                 io.String.Input(

@@ -7,29 +7,36 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..rece_core.attacks.red_team import AttackMeasures
+from ..rece_core.erasing.erase import EpochRecord
 from ..rece_core.erasing.erasure import Erasure
 from ..rece_core.models.text_model import TOKENS
 
 
 def describe_erased(erasure: Erasure, report: str) -> dict[str, Any]:
-    """What was erased, the measures of the tokens after each edit, and why it stopped.
+    """What was erased, the measures of the tokens after each edit, why it stopped, and how other streams ended.
 
-    `report`, which has every stream, is what the page copies.
+    `report`, which has every stream in full, is what the page copies.
     """
     return {
         "kind": "erasure",
         "concepts": [{"names": each.names, "anchors": each.anchors} for each in erasure.concepts.concepts],
-        "epochs": [
-            {
-                "epoch": record.epoch,
-                "forgotten": _finite(record.forgotten),
-                "recoverable": _finite(record.recoverable),
-                "drift": _finite(record.drift),
-            }
-            for record in erasure.parts[TOKENS].records
-        ],
+        "epochs": [_describe_record(record) for record in erasure.parts[TOKENS].records],
         "note": erasure.parts[TOKENS].note,
+        "others": [
+            {"stream": stream, **_describe_record(part.records[-1])}
+            for stream, part in erasure.parts.items()
+            if stream != TOKENS
+        ],
         "report": report,
+    }
+
+
+def _describe_record(record: EpochRecord) -> dict[str, Any]:
+    return {
+        "epoch": record.epoch,
+        "forgotten": _finite(record.forgotten),
+        "recoverable": _finite(record.recoverable),
+        "drift": _finite(record.drift),
     }
 
 

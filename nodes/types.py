@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from comfy_api.latest import io
 
 from ..rece_core.erasing.settings import AUTO, MODES, RIDGE_SCALES, TOKENS, EditSettings, EraseSettings
@@ -17,6 +19,17 @@ CountsType = io.Custom("RECE_COUNTS")
 def list_lines(text: str) -> list[str]:
     """What a user wrote one a line, without blank lines."""
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def fold_inputs(schema: io.Schema, shown: Collection[str]) -> io.Schema:
+    """The schema, all widgets but those `shown` marked as advanced: the page folds them away until they are asked for.
+
+    By the options that the page reads, because the inputs of ComfyUI 0.3.75 don't take the mark themselves.
+    """
+    for each in schema.inputs:
+        if isinstance(each, io.WidgetInput) and each.id not in shown:
+            each.extra_dict["advanced"] = True
+    return schema
 
 
 def erase_inputs() -> list[io.Input]:

@@ -39,6 +39,21 @@ def test_english_names_commands_as_the_entry_does() -> None:
     assert {f"menuLabels.{label}" for _, label in labels} <= english.keys()
 
 
+@pytest.mark.parametrize("language", (ENGLISH, *LANGUAGES))
+def test_settings_are_named_as_the_scripts_name_them(language: str) -> None:
+    """For pages that read packs' settings in their language, and for those that don't."""
+    script = (WORDS.parent / "settings.js").read_text("utf-8")
+    ids = dict(re.findall(r'^export const (\w+) = "(RECE\.\w+)";$', script, flags=re.M))
+    told = re.findall(r'\[(\w+)\]: \(\) => \(\{ name: say\("(\w+)"\), tooltip: say\("(\w+)"\) \}\)', script)
+    texts = read_texts(language)
+    named = {f"settings.{ids[name].replace('.', '_')}": words for name, *words in told}
+    assert named and {name for name in texts if name.startswith("settings.")} == {
+        f"{name}.{part}" for name in named for part in ("name", "tooltip")
+    }
+    for name, words in named.items():
+        assert [texts[f"{name}.name"], texts[f"{name}.tooltip"]] == [texts[f"rece.{word}"] for word in words]
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_it_has_every_text_and_no_other(language: str) -> None:
     english, texts = read_texts(ENGLISH), read_texts(language)

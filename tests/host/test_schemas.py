@@ -65,6 +65,13 @@ OUTPUTS = {
     "ReceSaveErasure": ["STRING"],
     "ReceTally": ["STRING"],
 }
+# Widgets that everybody sees; the page folds away all others of these nodes, where it folds: in newer Nodes 2.0.
+SHOWN = {
+    "ReceConcepts": {"kind", "targets", "default_anchor", "preserve"},
+    "ReceEditModel": {"erase_scale", "preserve_scale", "edit_ridge", "mode", "seal"},
+    "ReceIterate": {"schedule", "thoroughness", "carefulness", "mode", "seal"},
+}
+SOCKETS = {"model", "clip", "concepts", "embeddings"}
 
 
 def test_the_nodes_are_these(object_info: Mapping[str, Any]) -> None:
@@ -77,6 +84,18 @@ def test_names_and_types_that_workflows_rely_on(object_info: Mapping[str, Any], 
     order = object_info[node]["input_order"]
     assert [*order.get("required", []), *order.get("optional", [])] == INPUTS[node]
     assert object_info[node]["output"] == OUTPUTS[node]
+
+
+@pytest.mark.parametrize("node", SHOWN)
+def test_what_few_people_need_is_folded(object_info: Mapping[str, Any], node: str) -> None:
+    inputs = object_info[node]["input"]
+    folded = {
+        name
+        for kind in inputs.values()
+        for name, (_, *options) in kind.items()
+        if any(each.get("advanced") for each in options)
+    }
+    assert folded == set(INPUTS[node]) - SHOWN[node] - SOCKETS
 
 
 @pytest.mark.parametrize("node", INPUTS)

@@ -57,6 +57,18 @@ test("the reason why it stopped", () => {
   assert.deepEqual(listFigures({ kind: "failure", reason: "" }), []);
 });
 
+test("other streams a line each, and none in what older versions saved", () => {
+  const others = [{ stream: "pooled", epoch: 1, forgotten: 0.98, recoverable: null, drift: 0.012 }];
+  assert.deepEqual(result.describeOthers({ ...erased(1), others }).map(plain), [
+    "Pooled embedding: forgotten 98 %, recoverable unknown, drift 1.2 %.",
+  ]);
+  assert.match(
+    result.describeOthers({ ...erased(1), others: [{ ...others[0], stream: "tokens.1" }] })[0],
+    /^tokens\.1: /,
+  );
+  assert.deepEqual(result.describeOthers(erased(1)), []);
+});
+
 test("copied are the sentence and the whole report", () => {
   assert.match(copyText(erased(1)), /^'nudity'.*\n\na table$/);
 });

@@ -3,6 +3,7 @@
 import { findTooLong, listTexts, readConcepts } from "./concepts.js";
 import { make, makeButton } from "./elements.js";
 import { suggestPreserved } from "./kinds.js";
+import { CHECK_CONCEPTS, isChosen } from "./settings.js";
 import { addPanel, readText, setWidget, watchLoading, watchWidgets } from "./widgets.js";
 import { say } from "./words.js";
 
@@ -20,6 +21,7 @@ export function addConceptsPanel(app, node, server) {
   const content = make("div", { class: "rece-content" });
   const panel = make("div", { class: "rece-panel", role: "group", "aria-label": say("conceptsLabel") }, content);
   const show = () => {
+    if (!isChosen(CHECK_CONCEPTS)) return;
     const { kind, preset, reading, phrasings } = readNode(node, server.presets());
     const texts = listTexts(reading, phrasings);
     const counts = Object.fromEntries(texts.flatMap((text) => pairUp(text, server.tokens(text))));
@@ -32,11 +34,10 @@ export function addConceptsPanel(app, node, server) {
     );
     server.count(texts, show);
   };
-  addPanel(app, node, panel);
+  addPanel(app, node, panel, CHECK_CONCEPTS, show);
   watchWidgets(node, WATCHED, show);
   watchLoading(node, show);
   server.arrived.then(show);
-  show();
 }
 
 /**

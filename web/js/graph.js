@@ -1,5 +1,6 @@
 /** The one bridge to the graph: read its nodes and links, add nodes, and change it in one step that undo takes back. */
 
+import { measureHeight } from "./measure.js";
 import { say } from "./words.js";
 
 /**
@@ -25,6 +26,7 @@ export function createNodes(types) {
   return types.map((type) => {
     const node = window.LiteGraph.createNode(type);
     if (!node) throw new Error(say("missingNodes", { type }));
+    node.setSize([node.size[0], measureHeight(node)]);
     return node;
   });
 }

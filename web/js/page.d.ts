@@ -49,5 +49,6 @@ interface Window {
   LiteGraph: {
     createNode(type: string): Page.Node | null;
     registered_node_types: Record<string, unknown>;
+    vueNodesMode?: boolean;
   };
 }

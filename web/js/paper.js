@@ -2,7 +2,7 @@
 
 import { listReaders } from "./graph.js";
 import { isUntouched } from "./kinds.js";
-import { findWidget, readText, setWidget, watchLoading, watchWidgets } from "./widgets.js";
+import { findWidget, readText, setWidget, unfold, watchLoading, watchWidgets } from "./widgets.js";
 
 const NUMBERS = /** @type {const} */ (["epochs", "derivation_ridge"]);
 
@@ -43,6 +43,7 @@ export function followSchedule(node, server) {
   watchWidgets(node, ["schedule"], () => {
     const preset = findPreset(node, server.presets());
     const schedule = readText(node, "schedule");
+    if (schedule !== "automatic") unfold(node); // what counts then is among what is folded away
     if (schedule === "paper" && preset) {
       before ??= read();
       fillNumbers(node, preset, null);

@@ -10,6 +10,7 @@ import { askAndErase, canErase } from "./erase.js";
 import { translateDefinitions, translateLabels } from "./node_texts.js";
 import { followKind, followSchedule } from "./paper.js";
 import { SHOWING, addResultPanel, showFailure } from "./result_panel.js";
+import { SETTINGS, translateSettings } from "./settings.js";
 import { say, translate } from "./words.js";
 
 const ERASE = "RECE.EraseConcept";
@@ -35,6 +36,7 @@ app.registerExtension({
     },
   ],
   keybindings: [{ combo: { key: "x", ctrl: true, shift: true }, commandId: ERASE }],
+  settings: SETTINGS,
   menuCommands: [{ path: ["Edit"], commands: [ERASE, COMPARE] }],
 
   async addCustomNodeDefs(definitions) {
@@ -47,6 +49,7 @@ app.registerExtension({
     api.addEventListener("execution_error", ({ detail }) => showFailure(app, detail.node_id, detail.exception_message));
     api.addEventListener("execution_interrupted", ({ detail }) => showFailure(app, detail.node_id, ""));
     translate(await fetchWords(api, app.extensionManager.setting.get("Comfy.Locale")));
+    translateSettings();
   },
 
   getNodeMenuItems(node) {

@@ -8,6 +8,7 @@ import { say } from "./words.js";
  * @property {{ names: string[], anchors: string[] }[]} concepts
  * @property {import("./curve.js").Epoch[]} epochs
  * @property {string} note why it stopped where it did, or nothing
+ * @property {({ stream: string } & import("./curve.js").Epoch)[]} [others] how streams beside the tokens ended
  * @property {string} report the whole report as text
  *
  * @typedef {object} Attacked what RECE Red Team sends
@@ -26,6 +27,7 @@ import { say } from "./words.js";
  */
 
 const FORGOTTEN = 0.9; // from here on the words act as their anchor does
+const POOLED = "pooled";
 
 /**
  * @param {Result} result
@@ -70,6 +72,18 @@ export function listFigures(result) {
   const last = result.epochs.at(-1);
   const names = /** @type {const} */ (["forgotten", "recoverable", "drift"]);
   return last ? names.map((name) => ({ name, value: percent(last[name]) })) : [];
+}
+
+/**
+ * How the streams beside the tokens ended, a line each.
+ * @param {Erased} result
+ */
+export function describeOthers({ others = [] }) {
+  return others.map(({ stream, forgotten, recoverable, drift }) => {
+    const name = stream === POOLED ? say("pooled") : stream;
+    const values = { forgotten: percent(forgotten), recoverable: percent(recoverable), drift: percent(drift) };
+    return say("otherStream", { stream: name, ...values });
+  });
 }
 
 /**

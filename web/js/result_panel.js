@@ -3,7 +3,8 @@
 import { drawCurve, toPath } from "./curve.js";
 import { make, makeButton, makeSvg } from "./elements.js";
 import { announceChange, keepInRecord } from "./graph.js";
-import { copyText, describeResult, listFigures } from "./result.js";
+import { copyText, describeOthers, describeResult, listFigures } from "./result.js";
+import { SHOW_RESULTS } from "./settings.js";
 import { addPanel, watchLoading } from "./widgets.js";
 import { say } from "./words.js";
 
@@ -29,8 +30,7 @@ export function addResultPanel(app, node) {
     panel.setAttribute("aria-label", say(result?.kind === "attack" ? "attackLabel" : "resultLabel"));
     content.replaceChildren(...(result ? listParts(result) : [make("p", { class: "rece-hint" }, say("noResult"))]));
   };
-  addPanel(app, node, panel);
-  show();
+  addPanel(app, node, panel, SHOW_RESULTS, show);
   watchLoading(node, () => {
     const remembered = latest.get(keyOf(node));
     if (remembered && !node.properties[KEPT]) node.properties[KEPT] = /** @type {any} */ (remembered);
@@ -113,6 +113,7 @@ function listParts(result) {
   );
   const parts = [sentence, make("dl", { class: "rece-figures" }, ...figures)];
   if (result.kind === "erasure" && result.epochs.length > 1) parts.push(drawPlot(result.epochs));
+  if (result.kind === "erasure") parts.push(...describeOthers(result).map((text) => make("p", {}, text)));
   if (result.kind === "erasure" && result.note) parts.push(make("p", { class: "rece-hint" }, result.note));
   return [...parts, makeCopyButton(result)];
 }

@@ -1,6 +1,8 @@
 /** The one bridge to the widgets of nodes: read and set their values, hear of changes, add a panel below them. */
 
 import { keepInRecord } from "./graph.js";
+import { measureHeight } from "./measure.js";
+import { isChosen, watchSettings } from "./settings.js";
 
 const MOST = 300; // pixels a panel may claim; beyond, it scrolls
 const MARGIN = 20; // what the page leaves free above and below it
@@ -68,32 +70,52 @@ export function watchLoading(node, filled) {
 }
 
 /**
+ * Show what the page has folded away of a node, where it folds: in Nodes 2.0, from some version on.
+ * @param {Page.Node} node
+ */
+export function unfold(node) {
+  node.showAdvanced = true;
+  node.setDirtyCanvas(true, true);
+}
+
+/**
  * Add a panel below a node's widgets; it is no value, and no part of what is saved or run. It takes the height that its
  * content needs, and the node grows with it.
  * @param {Page.App} app
  * @param {Page.Node} node
  * @param {HTMLElement} panel whose only child holds the content
+ * @param {string} setting by which users have it or not
+ * @param {() => void} show fills the content
  */
-export function addPanel(app, node, panel) {
+export function addPanel(app, node, panel, setting, show) {
   let height = 0;
   const options = { serialize: false, hideOnZoom: false, getMinHeight: () => height };
   const widget = /** @type {Page.PageNode} */ (node).addDOMWidget(panel.className, "rece", panel, options);
   widget.serialize = false;
   const content = /** @type {HTMLElement} */ (panel.firstElementChild);
-  const observer = new ResizeObserver(() => {
-    if (content.offsetHeight === 0) return; // not on the screen now
-    const needed = Math.min(MOST, content.offsetHeight) + MARGIN;
+  const fit = () => {
+    if (content.offsetHeight === 0 && !content.hidden) return; // not on the screen now
+    const needed = content.hidden ? 0 : Math.min(MOST, content.offsetHeight) + MARGIN;
     if (needed === height) return;
-    const spare = Math.max(0, node.size[1] - node.computeSize()[1]);
+    const spare = Math.max(0, node.size[1] - measureHeight(node));
     height = needed;
-    node.setSize([node.size[0], node.computeSize()[1] + spare]);
+    node.setSize([node.size[0], measureHeight(node) + spare]);
     keepInRecord(app, node, { size: [node.size[0], node.size[1]] });
     node.graph?.setDirtyCanvas(true, true);
-  });
+  };
+  const choose = () => {
+    content.hidden = !isChosen(setting);
+    if (!content.hidden) show();
+    fit();
+  };
+  const observer = new ResizeObserver(fit);
   observer.observe(content);
+  const unwatch = watchSettings(choose);
+  choose();
   const removed = node.onRemoved;
   node.onRemoved = function () {
     observer.disconnect();
+    unwatch();
     removed?.apply(this);
   };
 }

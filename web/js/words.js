@@ -44,6 +44,8 @@ const ENGLISH = {
   notErased: "'{target}' is not forgotten: it acts as before.",
   andMore: "{target} and {count} more",
   quoted: "'{text}'",
+  pooled: "Pooled embedding",
+  otherStream: "{stream}: forgotten {forgotten}, recoverable {recoverable}, drift {drift}.",
   broughtBack: "This attack brings back {recoverable} of '{target}', at {norm} the usual norm.",
   nothingBack: "This attack brings nothing of '{target}' back.",
   curveLabel: "Forgotten, recoverable and drift after the first edit and each epoch",
@@ -52,6 +54,11 @@ const ENGLISH = {
   copied: "Copied",
   failed: "Stopped: {reason}",
   cancelled: "Cancelled. Nothing was changed.",
+
+  showResults: "Show results in nodes",
+  showResultsHint: "What came out of a run, below the inputs of the nodes that erase, load and attack.",
+  checkConcepts: "Check concepts while typing",
+  checkConceptsHint: "Mistakes, numbers of tokens and suggestions, below the inputs of RECE Concepts.",
 };
 
 /** @typedef {keyof typeof ENGLISH} Word */
