@@ -70,10 +70,9 @@ def checkpoint(request: pytest.FixtureRequest, server: Server, family: str) -> I
 def test_the_text_encoders_give_what_the_host_gives(
     server: Server, checkpoint: Path, tmp_path: Path, family: str
 ) -> None:
-    path = checkpoint
     script = [server.host.python, HERE / "encode_by_host.py", server.host.folder]
-    subprocess.run([*script, path, tmp_path / "texts.safetensors", *TEXTS], check=True)
-    expected, file = load_file(tmp_path / "texts.safetensors"), open_tensor_file(path)
+    subprocess.run([*script, checkpoint, tmp_path / "texts.safetensors", *TEXTS], check=True)
+    expected, file = load_file(tmp_path / "texts.safetensors"), open_tensor_file(checkpoint)
     encode = CheckpointTexts(file, find_encoders(file, family), load_tokenizer(server.host.folder / IN_HOST))
     for number, text in enumerate(TEXTS):
         for stream, encoded in encode(text).items():
