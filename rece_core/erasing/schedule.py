@@ -20,7 +20,7 @@ HELPS = 0.05
 # Beside a seal it is the descriptions that an epoch closes, which `recoverable` does not see.
 SEALED_EPOCHS = 1
 ALIKE = 0.05  # results whose `recoverable` and `forgotten` differ by less are as good as each other
-# The limit of drift at carefulness 0. At 0.5 it is 40 %: sealed erasures of the demo model that drift by up to 30 % draw
+# The limit of drift at carefulness 0. At 0.5 it is 40 %: sealed erasures of the demo model that drift up to 30 % draw
 # what is kept as often as the original does; at 30 to 40 % they lose a twentieth of it, to 50 % a tenth, at 80 % half.
 LOOSEST = 0.8
 
