@@ -1,0 +1,31 @@
+"""The evaluation on a real host: many prompts in one run of the sampler are what each draws by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from demo.judge import load_judge
+from evaluate.experiment import Experiment
+from evaluate.methods import ORIGINAL
+from evaluate.tasks import TASKS
+from harness.client import Client
+from harness.environment import ROOT
+from harness.server import PACK_NAME, Server
+
+BATCHES = {PACK_NAME: ROOT, "rece_evaluate": ROOT / "evaluate" / "batch_pack"}
+
+
+def test_prompts_drawn_together_are_drawn_as_each_alone(start_server: Callable[..., Server]) -> None:
+    server = start_server(packs=BATCHES)
+    one, other = TASKS[0].questions()["lookalikes"][:2]
+    with Client(server.url) as client:
+        experiment = Experiment(client, server.base / "input", load_judge(), TASKS[0], per_prompt=2)
+        together, swapped, alone = (experiment.ask(ORIGINAL, asked) for asked in ([one, other], [other, one], [one]))
+    assert together.questions == [one, other, one, other]
+    assert experiment.count(together) == {"hits": 4, "n": 4}
+    # The noise of a picture is that of its place.
+    for place, (drawn, before) in enumerate(((together, alone), (swapped, together))):
+        apart = np.abs(drawn.pixels[place].astype(int) - before.pixels[0].astype(int))
+        assert (apart.max() <= 2) == (place == 0)
