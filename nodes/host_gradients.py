@@ -1,4 +1,4 @@
-"""The host's models as functions that gradients run through: denoising, and encoding a prompt with free tokens.
+"""The host's models as functions that gradients run through: denoising; for encoding see `host_free_tokens`.
 
 The host makes its weights in inference mode, where nothing can be saved for a gradient, and moves, casts and patches
 them as memory allows. So the weights are copied as a model's patches leave them, in float32, and the host's own modules
@@ -8,11 +8,11 @@ are called with the copies in their place. The classes here are made and called 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import comfy.model_management
+import comfy.model_sampling
 import comfy.sample
 import latent_preview
 import torch
@@ -20,16 +20,14 @@ from comfy.ldm.modules.attention import attention_pytorch
 from torch import Tensor
 from torch.func import functional_call
 
-from ..rece_core.models.text_model import OnStep
+from ..rece_core.models.text_model import POOLED, TOKENS, OnStep
 from .host import UNET, Progress
-from .host_texts import MAX_WORDS
 from .host_weights import list_shapes, read_weight
 
 DRAWING_STEPS = 20
 DRAWING_CFG = 6.0
 MAX_PICTURES = 64
-TOKEN_TABLE = "token_embedding.weight"
-END_OF_WORD = "</w>"
+PIXELS = 8  # to each number of a latent, in width and height
 
 
 @contextlib.contextmanager
@@ -54,22 +52,46 @@ class PreviewedProgress(Progress):
             self._bar.update_absolute(self._bar.current, preview=preview)
 
 
-def check_denoiser(model: Any) -> None:
-    """ValueError for a model that reads more of the text than its tokens."""
-    if model.model.adm_channels:
+def check_denoiser(model: Any, streams: Collection[str]) -> None:
+    """ValueError for a model that gradients are not run through here; `streams`: what it reads of the text."""
+    if not set(streams) <= {TOKENS, POOLED}:
         raise ValueError(
-            "this model also reads a pooled text embedding, which the attacks by gradient do not optimise. Use a model "
-            "of the SD 1.x or SD 2.x family, or RECE Red Team."
+            f"this model reads the streams {', '.join(streams)} of the text; the attacks by gradient know {TOKENS} and "
+            f"{POOLED}. Use a model of the SD 1.x, SD 2.x or SDXL family, or RECE Red Team."
+        )
+    if model.model.adm_channels and POOLED not in streams:
+        raise ValueError(
+            "this model also reads a picture, or how noisy one is, which the attacks by gradient do not give it. Use a "
+            "model of the SD 1.x, SD 2.x or SDXL family, or RECE Red Team."
+        )
+    if isinstance(model.get_model_object("model_sampling"), comfy.model_sampling.CONST):
+        raise ValueError(
+            "this is a flow model, whose pictures are mixed with noise in another way than the attacks by gradient do. "
+            "Use a model of the SD 1.x, SD 2.x or SDXL family, or RECE Red Team."
         )
 
 
-class Denoiser:
-    """A MODEL as a function from noised latents and a text embedding to clean latents."""
+def join_streams(tokens: Tensor, pooled: Tensor | None) -> Tensor:
+    """All that a model reads of a text as one row, (1, n d + p): `tokens` (1, n, d), then `pooled` (1, p)."""
+    return tokens.flatten(1) if pooled is None else torch.cat([tokens.flatten(1), pooled.to(tokens)], 1)
 
-    def __init__(self, model: Any) -> None:
+
+def split_streams(text: Tensor, width: int, rows: int) -> tuple[Tensor, Tensor | None]:
+    """The tokens (1, rows, width) and the pooled embedding, None where there is none, that were joined to `text`."""
+    tokens, pooled = text[:, : rows * width], text[:, rows * width :]
+    return tokens.unflatten(1, (rows, width)), pooled if pooled.shape[1] else None
+
+
+class Denoiser:
+    """A MODEL as a function from noised latents and a text, see `join_streams`, to clean latents."""
+
+    def __init__(self, model: Any, shape: Sequence[int]) -> None:
+        """`shape`: (n, d) of the tokens."""
         self.device = model.load_device
+        self._rows, self._width = shape
+        self._base = model.model
         self._network = model.get_model_object(UNET.removesuffix("."))
-        self._weights = _copy_weights(model, UNET)
+        self._weights = copy_weights(model, UNET)
         self._sampling = model.get_model_object("model_sampling")
         self._options = model.model_options.get("transformer_options", {})
 
@@ -79,79 +101,21 @@ class Denoiser:
         return self._sampling.sigmas.to(self.device, torch.float32, copy=True)
 
     def __call__(self, noised: Tensor, sigma: Tensor, text: Tensor) -> Tensor:
-        """Clean latents (b, c, h, w) from noised ones, their noise levels (b,) and a text embedding (1, n, d)."""
+        """Clean latents (b, c, h, w) from noised ones, their noise levels (b,) and a text (1, n d + p)."""
+        tokens, pooled = split_streams(text.to(noised), self._width, self._rows)
         inputs = self._sampling.calculate_input(sigma, noised), self._sampling.timestep(sigma).float()
         # The attention that the user chose may know no gradients.
         options = {**self._options, "optimized_attention_override": _attend}
-        more = {"context": text.to(noised).expand(len(noised), -1, -1), "transformer_options": options}
+        more = {"context": tokens.expand(len(noised), -1, -1), "transformer_options": options}
+        if pooled is not None:
+            more["y"] = self._make_label(noised, pooled).expand(len(noised), -1)
         output = functional_call(self._network, self._weights, inputs, more)
         return self._sampling.calculate_denoised(sigma, output, noised)
 
-
-@dataclass(frozen=True)
-class Frame:
-    """A tokenized prompt with room for free tokens: what stands before and after them, for the text encoder `name`."""
-
-    name: str
-    before: Sequence[tuple[Any, float]]
-    after: Sequence[tuple[Any, float]]
-    words: Sequence[Any]
-
-
-def make_room(clip: Any, prompt: str, count: int) -> Frame:
-    """`prompt` with room for `count` tokens in front of it.
-
-    Raises ValueError where they do not fit into one piece, and for a CLIP of several text encoders.
-    """
-    tokenized = clip.tokenize(prompt, return_word_ids=True, disable_weights=True)
-    if len(tokenized) > 1:
-        raise ValueError(
-            f"this CLIP holds {len(tokenized)} text encoders ({', '.join(tokenized)}); expected one. Use a model of "
-            "the SD 1.x or SD 2.x family, or RECE Red Team."
-        )
-    ((name, chunks),) = tokenized.items()
-    words = [token for chunk in chunks for token, _, word in chunk if word > 0]
-    if count + len(words) > MAX_WORDS:
-        raise ValueError(
-            f"{count} tokens before the {len(words)} of {prompt[:60]!r} make {count + len(words)}; expected at most "
-            f"{MAX_WORDS} in all, what the text encoder reads in one piece. Ask for fewer, or shorten the target."
-        )
-    pairs = [(token, 1.0) for token, _, _ in chunks[0]]
-    return Frame(name, pairs[:1], pairs[1 : len(pairs) - count], words)  # padding makes room for what is added
-
-
-class FreeTokens:
-    """A CLIP as a function from free tokens (k, e) to the text embedding (1, n, d) of a prompt that begins with them.
-
-    table: the embeddings of all tokens (v, e).
-    """
-
-    def __init__(self, clip: Any, frame: Frame) -> None:
-        clip.cond_stage_model.reset_clip_options()
-        if clip.layer_idx is not None:
-            clip.cond_stage_model.set_clip_options({"layer": clip.layer_idx})
-        self._frame, self._encoder = frame, _Encoder(clip.cond_stage_model)
-        self._weights = {f"encoder.{name}": weight for name, weight in _copy_weights(clip.patcher).items()}
-        self.table = next(weight for name, weight in self._weights.items() if name.endswith(TOKEN_TABLE))
-
-    def start(self, count: int) -> Tensor:
-        """`count` tokens to begin with: the prompt's own words in turn, (count, e)."""
-        words = self._frame.words
-        return self.table[[words[index % len(words)] for index in range(count)]]
-
-    def __call__(self, tokens: Tensor) -> Tensor:
-        row = [*self._frame.before, *((token, 1.0) for token in tokens), *self._frame.after]
-        return functional_call(self._encoder, self._weights, ({self._frame.name: [row]},))[0]
-
-
-def list_words(clip: Any) -> dict[str, int]:
-    """The tokenizer's plain words and their tokens: letters only, and each by itself a token again."""
-    tokenizer = getattr(clip.tokenizer, clip.tokenizer.clip)
-    ends = {name: token for token, name in tokenizer.inv_vocab.items() if name.endswith(END_OF_WORD)}
-    plain = {name.removesuffix(END_OF_WORD): token for name, token in ends.items()}
-    plain = {word: token for word, token in plain.items() if word.isascii() and word.isalpha()}
-    encoded = tokenizer.tokenizer(list(plain))["input_ids"]
-    return {word: plain[word] for word, tokens in zip(plain, encoded, strict=True) if tokens[1:-1] == [plain[word]]}
+    def _make_label(self, noised: Tensor, pooled: Tensor) -> Tensor:
+        """What the host joins the pooled embedding to, such as the size of the picture; (1, a)."""
+        height, width = (size * PIXELS for size in noised.shape[-2:])
+        return self._base.encode_adm(pooled_output=pooled, height=height, width=width).to(noised)
 
 
 def encode_pictures(vae: Any, images: Tensor, model: Any) -> Tensor:
@@ -194,18 +158,7 @@ def draw_pictures(model: Any, positive: Any, negative: Any, latent: Any, seed: i
     return model.model.process_latent_in(samples)
 
 
-class _Encoder(torch.nn.Module):
-    """Makes a call of what the host encodes tokens with, which is no module's `forward`."""
-
-    def __init__(self, encoder: Any) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, tokens: Any) -> Any:
-        return self.encoder.encode_token_weights(tokens)
-
-
-def _copy_weights(model: Any, prefix: str = "") -> dict[str, Tensor]:
+def copy_weights(model: Any, prefix: str = "") -> dict[str, Tensor]:
     """The weights of `model` below `prefix` with all patches, float32 on the device the host computes on."""
     return {name.removeprefix(prefix): read_weight(model, name) for name in list_shapes(model, prefix)}
 

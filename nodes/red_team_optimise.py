@@ -12,22 +12,21 @@ from torch import Tensor
 
 from ..rece_core.attacks.inversion import Encode, InversionSettings, InversionStep, Vocabulary, invert
 from ..rece_core.erasing.measures import measure_norm_ratio
-from ..rece_core.models.text_model import TOKENS
+from ..rece_core.models.text_model import POOLED, TOKENS
 from .attack_model import attacked_inputs, encode_target
 from .host import describe_model, show_on_node
+from .host_free_tokens import Frame, FreeTokens, list_words, make_room
 from .host_gradients import (
     DRAWING_STEPS,
     Denoiser,
-    Frame,
-    FreeTokens,
     PreviewedProgress,
     check_denoiser,
     draw_pictures,
     encode_pictures,
     gradients_allowed,
     is_empty,
-    list_words,
-    make_room,
+    join_streams,
+    split_streams,
 )
 from .host_texts import Prompt, encode_prompt
 from .types import CATEGORY
@@ -86,27 +85,31 @@ class ReceRedTeamOptimise(io.ComfyNode):
         vae=None,
     ) -> io.NodeOutput:
         settings = InversionSettings(steps, learning_rate or LEARNING_RATES[attack], batch_size, seed)
-        check_denoiser(model_under_test)
-        prompt = encode_target(clip, target, describe_model(model_under_test))
-        frame = make_room(clip, target, 0 if attack == EMBEDDING else tokens)
-        words = list_words(clip) if attack == WORDS else {}
+        described = describe_model(model_under_test)
+        check_denoiser(model_under_test, described.streams)
+        prompt = encode_target(clip, target, described)
+        frame = None if attack == EMBEDDING else make_room(clip, target, tokens)
+        words = list_words(clip, frame) if frame is not None and attack == WORDS else {}
+        pooled = prompt.streams[POOLED].tokens if POOLED in described.streams else None
         drawing = DRAWING_STEPS if images is None and is_empty(latent) else 0
         progress = PreviewedProgress(drawing + steps + 1, model_under_test)
         latents = _find_latents(model, clip, prompt, latent, images, vae, seed, progress)
         with gradients_allowed():
-            denoiser = Denoiser(model_under_test)
-            search = _begin(attack, clip, frame, prompt, tokens, words)
+            rows, width = prompt.encoded.tokens.shape
+            denoiser = Denoiser(model_under_test, (rows, width))
+            search = _begin(clip, frame, prompt, pooled, tokens, words)
             latents = latents.to(denoiser.device, copy=True)
             states = invert(search.start, search.encode, denoiser, latents, denoiser.sigmas, settings, search.project)
             first, last = _follow(states, steps, progress)
-            embedding = search.encode(last.tokens)[0]
+            embedding, found_pooled = split_streams(search.encode(last.tokens), width, rows)
         found = f"{search.vocabulary.spell(last.tokens)} {target}" if search.vocabulary else ""
-        ratio = measure_norm_ratio(prompt.encoded.tokens, embedding)
+        ratio = measure_norm_ratio(prompt.encoded.tokens, embedding[0])
         text = (
             f"{target!r} by {found or attack!r}: loss {last.loss:.4f}, {first.loss:.4f} at the start, "
             f"at {ratio:.2f} x the usual norm"
         )
-        conditioning = prompt.replaced({TOKENS: embedding}).to_conditioning()
+        found_streams = {TOKENS: embedding[0], **({} if found_pooled is None else {POOLED: found_pooled})}
+        conditioning = prompt.replaced(found_streams).to_conditioning()
         return io.NodeOutput(conditioning, found, text, last.loss, ui=show_on_node(text))
 
 
@@ -123,11 +126,14 @@ class _Search:
         return self.vocabulary and self.vocabulary.project
 
 
-def _begin(attack: str, clip: Any, frame: Frame, prompt: Prompt, count: int, words: dict[str, int]) -> _Search:
-    if attack == EMBEDDING:
-        return _Search(prompt.encoded.tokens.clone(), lambda tokens: tokens[None])
-    free = FreeTokens(clip, frame)
-    vocabulary = Vocabulary(list(words), free.table[list(words.values())]) if attack == WORDS else None
+def _begin(
+    clip: Any, frame: Frame | None, prompt: Prompt, pooled: Tensor | None, count: int, words: dict[str, int]
+) -> _Search:
+    """Without a `frame` the embedding itself is optimised; with `words` the pooled one follows from those chosen."""
+    if frame is None:
+        return _Search(prompt.encoded.tokens.clone(), lambda tokens: join_streams(tokens[None], pooled))
+    free = FreeTokens(clip, frame, pooled, follow=bool(words))
+    vocabulary = Vocabulary(list(words), free.table[list(words.values())]) if words else None
     return _Search(free.start(count), free, vocabulary)
 
 

@@ -17,8 +17,8 @@ from torch import Tensor
 JUDGED = 16  # noised pictures that every candidate is compared on
 JUDGE_EVERY = 5  # steps
 
-Encode = Callable[[Tensor], Tensor]  # pseudo-tokens (k, e) to a text embedding (1, n, d)
-Denoise = Callable[[Tensor, Tensor, Tensor], Tensor]  # noised (b, …), σ (b,), text embedding (1, n, d) to clean (b, …)
+Encode = Callable[[Tensor], Tensor]  # pseudo-tokens (k, e) to all that the model reads of a text, (1, …)
+Denoise = Callable[[Tensor, Tensor, Tensor], Tensor]  # noised (b, …), σ (b,), text (1, …) to clean (b, …)
 Project = Callable[[Tensor], Tensor]  # tokens (k, e) to the nearest that are allowed
 
 

@@ -46,6 +46,10 @@ class CheckpointTexts:
                 streams["pooled"] = EncodedText(text, output.text_embeds, 0)
         return {"tokens": EncodedText(text, torch.cat(parts, 1), len(words)), **streams}
 
+    def release(self) -> None:
+        """Give the encoders' memory back; no text can be encoded afterwards."""
+        self._encoders.clear()
+
     def _read_words(self, text: str) -> list[int]:
         literal = re.sub(r"\\([()])", r"\1", text)  # as in ComfyUI, where a parenthesis may be escaped
         words = self._tokenizer(literal)["input_ids"][1:-1]

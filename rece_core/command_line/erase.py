@@ -31,9 +31,10 @@ def run(options: Namespace) -> str:
     checkpoint = open_checkpoint(options.input)
     encoders = find_encoders(checkpoint.file, checkpoint.model.family.name)
     check_files(options, checkpoint, options.save_erasure)
+    texts = CheckpointTexts(checkpoint.file, encoders, load_tokenizer(options.tokenizer))
     plan = plan_erasure(
         checkpoint.model,
-        CheckpointTexts(checkpoint.file, encoders, load_tokenizer(options.tokenizer)),
+        texts,
         concepts,
         settings,
         auto_ridges=options.ridge_scale == AUTO,
@@ -43,7 +44,7 @@ def run(options: Namespace) -> str:
     )
     require_memory(plan, psutil.virtual_memory().available)
     with Steps(plan.steps) as on_step:
-        erasure = erase_streams(plan, on_step)
+        erasure = erase_streams(plan, on_step, on_encoded=texts.release)
     report = finish(options, checkpoint, erasure)
     if options.save_erasure and not options.dry_run:
         save_erasure(erasure, options.save_erasure)

@@ -19,13 +19,17 @@ MakePriors = Callable[[Callable[[str], Readings], Sequence[str], OnStep], Mappin
 
 
 def erase_streams(
-    plan: Plan, on_step: OnStep = lambda step: None, make_priors: MakePriors = accumulate_priors
+    plan: Plan,
+    on_step: OnStep = lambda step: None,
+    make_priors: MakePriors = accumulate_priors,
+    on_encoded: Callable[[], None] = lambda: None,
 ) -> Erasure:
     """Carry out `plan`; nothing of the model is written to.
 
     Each stream has a Gram matrix, a prior and an operator of its own; the loop is that of `erase`. `on_step` is called
     before each step with its name, and may raise to cancel. `make_priors` gives the preserve prior of each stream, from
-    what is read of a text, and captions; it calls `on_step` once a caption.
+    what is read of a text, and captions; it calls `on_step` once a caption. `on_encoded` is called once no text will be
+    encoded any more.
 
     Raises ValueError where a text cannot be encoded or a system is singular.
     """
@@ -34,6 +38,7 @@ def erase_streams(
         on_step(f"encode '{word}'")
         readings[word] = plan.read(word)
     priors = make_priors(plan.read, plan.captions, on_step) if plan.captions else {}
+    on_encoded()
     parts = {}
     for stream in plan.settings:
         texts = plan.texts.collect(stream, readings, priors.get(stream))

@@ -145,6 +145,7 @@ def _find_read(reader: Reader, own: Shapes) -> Iterator[TextEntry]:
 
 
 def _find_chosen(patterns: str, own: Shapes) -> Iterator[TextEntry]:
+    named: dict[str, str] = {}
     for line in filter(None, map(str.strip, patterns.splitlines())):
         pattern, _, stream = (part.strip() for part in line.partition("@"))
         stream = stream or "tokens"
@@ -160,6 +161,11 @@ def _find_chosen(patterns: str, own: Shapes) -> Iterator[TextEntry]:
             )
         for name in names:
             shape = own[name]
+            if named.setdefault(name, stream) != stream:
+                raise ValueError(
+                    f"{name} is named for two streams, {named[name]} and {stream}; expected one, since one operator "
+                    "goes into all of a weight. Leave it out of one of the two lines."
+                )
             yield TextEntry(name, _guess_role(name), (shape[0], shape[1]), stream)
 
 

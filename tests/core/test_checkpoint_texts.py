@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +193,15 @@ def test_words_of_another_model(tmp_path: Path) -> None:
     (words / "vocab.json").write_text('{"<|startoftext|>": 0, "<|endoftext|>": 1, "a</w>": 2}', "utf-8")
     with pytest.raises(ValueError, match=r"is not CLIP's: the empty text has the tokens \[0, 1\]; expected"):
         load_tokenizer(words)
+
+
+def test_released_the_encoders_are_gone(folder: Path) -> None:
+    file = open_tensor_file(folder / "sd1.safetensors")
+    texts = CheckpointTexts(file, find_encoders(file, "SD 1.x"), load_tokenizer(folder / "words"))
+    ((_, encoder),) = texts._encoders
+    alive = weakref.ref(encoder)
+    del encoder
+    assert alive() is not None, "control"
+    texts.release()
+    gc.collect()
+    assert alive() is None

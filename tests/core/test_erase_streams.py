@@ -250,3 +250,12 @@ def test_rows_that_join_a_stream_are_erased_with_it() -> None:
     t5, anchor = (encode(f"t5 {text}")["tokens"].tokens[1:] for text in ("snoopy", "a dog"))
     reached = [deviation(each.parts["tokens"].operator.apply_to_tokens(t5), anchor) for each in (erasure, alone)]
     assert reached[0] < 0.5 * reached[1]
+
+
+def test_once_all_texts_are_encoded_the_encoder_may_go() -> None:
+    steps: list[str] = []
+    settings = EraseSettings(EditSettings(mode="prior"), epochs=0)
+    erase_streams(plan(settings=settings), steps.append, on_encoded=lambda: steps.append("encoded"))
+    before, after = steps[: steps.index("encoded")], steps[steps.index("encoded") + 1 :]
+    assert before and all(step.startswith("encode '") for step in before)
+    assert after and not any("encode '" in step for step in after)

@@ -157,7 +157,7 @@ def test_weights_the_user_names() -> None:
         "diffusion_model.layers.1.attn2.to_v.weight": (8, 4),
         "diffusion_model.head.weight": (8, 6),
     }
-    patterns = "layers.*.read_text.*\n\n diffusion_model.head.weight @ pooled\n*.to_v.weight\n*.to_v.weight @ pooled"
+    patterns = "layers.*.read_text.*\n\n diffusion_model.head.weight @ pooled\n*.to_v.weight"
     assert find_family(shapes, patterns) == Family(
         "chosen weights",
         (
@@ -181,3 +181,11 @@ def test_weights_the_user_names() -> None:
 def test_patterns_that_find_nothing_sensible(patterns: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         find_family(SHAPES, patterns)
+
+
+def test_a_weight_chosen_for_two_streams_is_refused() -> None:
+    shapes = {"txt_in.weight": (8, 16), "vec_in.weight": (8, 16)}
+    with pytest.raises(ValueError, match=r"txt_in\.weight is named for two streams, tokens and pooled; expected one.*"):
+        find_family(shapes, "txt_in.weight\n*.weight @ pooled")
+    twice = find_family(shapes, "txt_in.weight\ntxt_in.weight")
+    assert [entry.name for entry in twice.entries] == ["txt_in.weight"]

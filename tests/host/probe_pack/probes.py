@@ -84,27 +84,6 @@ class ProbeModelOfUnknownFamily(io.ComfyNode):
         return io.NodeOutput(comfy.model_patcher.ModelPatcher(model, device, torch.device("cpu")))
 
 
-class ProbeModelWithPooledText(io.ComfyNode):
-    """A tiny SDXL with random weights, for text embeddings of width 128."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(node_id="ProbeModelWithPooledText", category=CATEGORY, inputs=[], outputs=[io.Model.Output()])
-
-    @classmethod
-    def execute(cls) -> io.NodeOutput:
-        blocks = {"model_channels": 32, "num_res_blocks": [1, 1], "channel_mult": [1, 2], "num_head_channels": 16}
-        depths = {"transformer_depth": [0, 1], "transformer_depth_output": [0, 0, 1, 1], "transformer_depth_middle": 1}
-        text = {"context_dim": 128, "adm_in_channels": 16, "num_classes": "sequential"}
-        sizes = {"image_size": 32, "in_channels": 4, "out_channels": 4}
-        config = comfy.supported_models.SDXL(
-            {**blocks, **depths, **text, **sizes, "use_spatial_transformer": True, "legacy": False}
-        )
-        config.set_inference_dtype(torch.float32, None)
-        device = comfy.model_management.get_torch_device()
-        return io.NodeOutput(comfy.model_patcher.ModelPatcher(config.get_model({}), device, torch.device("cpu")))
-
-
 class ProbeNarrowClip(io.ComfyNode):
     """A text encoder with random weights and embeddings of width 64."""
 
@@ -178,7 +157,6 @@ PROBES = (
     ProbeApplyOperator,
     ProbeHashModel,
     ProbeModelOfUnknownFamily,
-    ProbeModelWithPooledText,
     ProbeNarrowClip,
     ProbeModelOfOtherSizes,
 )

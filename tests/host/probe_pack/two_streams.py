@@ -83,6 +83,24 @@ class ProbeLatentDifference(io.ComfyNode):
         return io.NodeOutput(float((one - other).norm() / one.norm()))
 
 
+class ProbePooledDifference(io.ComfyNode):
+    """The norm of the difference of the pooled embeddings of two conditionings, over that of the first."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ProbePooledDifference",
+            category=CATEGORY,
+            inputs=[io.Conditioning.Input("first"), io.Conditioning.Input("second")],
+            outputs=[io.Float.Output()],
+        )
+
+    @classmethod
+    def execute(cls, first: Any, second: Any) -> io.NodeOutput:
+        one, other = (each[0][1]["pooled_output"].double().cpu() for each in (first, second))
+        return io.NodeOutput(float((one - other).norm() / one.norm()))
+
+
 class ProbeChangedWeights(io.ComfyNode):
     """Which weights of `second` are others than in `first`, both with their patches: a line each, with the columns."""
 
@@ -112,4 +130,4 @@ def read_weights(model: Any) -> Any:
         yield name.removeprefix(PREFIX), comfy.lora.calculate_weight(attached, weight.cpu().float().clone(), name)
 
 
-TWO_STREAMS = (ProbeSdxl, ProbeLatentDifference, ProbeChangedWeights)
+TWO_STREAMS = (ProbeSdxl, ProbeLatentDifference, ProbePooledDifference, ProbeChangedWeights)
