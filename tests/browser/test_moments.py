@@ -33,26 +33,37 @@ PROGRESS = """() => app.graph.nodes.find(({ type }) => type === "ReceIterate").w
   .some(({ name, value }) => name === "$$node-text-preview" && /epoch/.test(value))"""
 
 
-@pytest.mark.parametrize(("page", "nodes"), LOOKS)
-def test_a_cancelled_run_says_so_and_the_next_one_works(open_page, page, nodes):
-    artist = open_page(page, nodes)
+def test_a_cancelled_run_says_so_and_the_next_one_works(open_page):
+    artist = open_page(OWN, CLASSIC)
     artist.press("Control+Shift+X")
     artist.answer("circle")
     artist.fill("ReceConcepts", "targets", MANY)
     artist.choose("ReceIterate", "schedule", "manual")
     artist.choose("ReceIterate", "epochs", 50)
-    _, values, links = artist.contents()
+    before = describe(artist)
     artist.run()
     artist.page.wait_for_function(PROGRESS)
     artist.command("Comfy.Interrupt")
     expect(artist.panel(RESULT)).to_contain_text("Cancelled. Nothing was changed.")
-    assert artist.contents()[1:] == [values, links]
+    assert describe(artist) == before
     assert requests.get(f"{artist.url}/queue", timeout=30).json()["queue_running"] == []
 
     artist.fill("ReceConcepts", "targets", "circle => square")
     artist.page.evaluate(QUICK)
     artist.run()
     expect(artist.panel(RESULT)).to_contain_text(re.compile("'circle' (now )?acts like 'square'"))
+
+
+def describe(artist):
+    """Nodes, links and values; not the page's own text of progress, which it keeps among the values."""
+    return [
+        [
+            node["id"],
+            node["inputs"],
+            {name: value for name, value in node["values"].items() if not name.startswith("$$")},
+        ]
+        for node in artist.nodes()
+    ]
 
 
 @pytest.mark.parametrize(("page", "nodes"), LOOKS)
