@@ -25,6 +25,8 @@ SHOWN = {
     "ReceIterate": ("thoroughness", "carefulness"),
 }
 SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "comfyui-rece/subgraphs")
+#: Newer pages give nodes inside other ids where a graph has these already, and lose what is shown of them.
+FIRST_ID = 12383
 END_SIZE, GAP = (120, 80), 60
 
 
@@ -32,7 +34,7 @@ def make_blueprint(object_info: Mapping[str, Mapping[str, Any]]) -> dict[str, An
     """The blueprint in the page's format, with the widgets and their defaults that the nodes have by `object_info`."""
     graph = Graph()
     graph.add("ReceIterate", concepts=graph.add("ReceConcepts"))
-    inside = to_ui(graph, object_info)
+    inside = _renumber(to_ui(graph, object_info))
     ids = {node["type"]: node["id"] for node in inside["nodes"]}
     subgraph = _define(inside, ids)
     node = {
@@ -51,6 +53,14 @@ def make_blueprint(object_info: Mapping[str, Mapping[str, Any]]) -> dict[str, An
     }
     top = {"revision": 0, "last_node_id": 1, "last_link_id": 0, "nodes": [node], "links": [], "version": 0.4}
     return top | {"definitions": {"subgraphs": [subgraph]}}
+
+
+def _renumber(workflow: dict[str, Any]) -> dict[str, Any]:
+    """The workflow with ids from FIRST_ID on."""
+    ids = {node["id"]: FIRST_ID + index for index, node in enumerate(workflow["nodes"])}
+    nodes = [node | {"id": ids[node["id"]]} for node in workflow["nodes"]]
+    links = [[link[0], ids[link[1]], link[2], ids[link[3]], *link[4:]] for link in workflow["links"]]
+    return workflow | {"nodes": nodes, "links": links}
 
 
 def _define(inside: Mapping[str, Any], ids: Mapping[str, int]) -> dict[str, Any]:

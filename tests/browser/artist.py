@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import requests
 from playwright.sync_api import Locator, Page, expect
 
 VUE = "Comfy.VueNodes.Enabled"  # the setting that users know as Nodes 2.0
@@ -56,6 +57,11 @@ CHOOSE = """([type, name, value]) => {
   const widget = node.widgets.find((each) => each.name === name);
   widget.value = value;
   widget.callback?.(value, app.canvas, node);
+}"""
+
+FOCUSED = """() => {
+  const { tagName, value, textContent } = document.activeElement;
+  return [tagName.toLowerCase(), value || textContent];
 }"""
 
 
@@ -161,9 +167,41 @@ class Artist:
         """Queue the workflow, with the page's own keys."""
         self.press("Control+Enter")
 
+    def run_to_end(self) -> dict[str, Any]:
+        """Queue the workflow and wait; what the server's history says of it."""
+        known = set(self._history())
+        self.run()
+        for _ in range(240):
+            for number, entry in self._history().items():
+                if number not in known:
+                    return dict(entry)
+            self.page.wait_for_timeout(500)
+        raise AssertionError("the run did not end within two minutes")
+
+    def command(self, id: str) -> None:
+        """Execute a command of the page, as its menus do."""
+        self.page.evaluate("(id) => { app.extensionManager.command.execute(id); }", id)
+
+    def set(self, setting: str, value: Any) -> None:
+        """Change a setting, as the page's own panel does."""
+        self.page.evaluate("async ([id, value]) => app.extensionManager.setting.set(id, value)", [setting, value])
+
+    def tab_to(self, tag: str, text: str) -> None:
+        """Press the tab key until an element with a text, or a field that holds it, is in focus."""
+        for _ in range(300):
+            tag_name, said = self.page.evaluate(FOCUSED)
+            if tag_name == tag and said == text:
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"no {tag} with {text!r} can be reached by the tab key")
+
     def panel(self, label: str) -> Locator:
         """One of our panels, by what it says it is."""
         return self.page.get_by_role("group", name=label)
+
+    def _history(self) -> dict[str, Any]:
+        found: dict[str, Any] = requests.get(f"{self.url}/history", timeout=30).json()
+        return found
 
     def _note(self, text: str, kind: str = "error") -> None:
         if kind == "error" and PACK in text:

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 OWN, NEWEST = "own", "newest"
 CLASSIC, VUE = "classic", "nodes 2.0"
-# A target for each: what a server has done already it does not do again, and says nothing of.
+# A target for each, so that each is computed: what a server has done already it only sends again.
 LOOKS = [
     (OWN, CLASSIC, "circle"),
     pytest.param(OWN, VUE, "star", marks=pytest.mark.slow),

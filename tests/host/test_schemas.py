@@ -75,6 +75,7 @@ SOCKETS = {"model", "clip", "concepts", "embeddings"}
 
 
 def test_the_nodes_are_these(object_info: Mapping[str, Any]) -> None:
+    """A name that disappears breaks saved workflows: see "Renaming a node" in CONTRIBUTING.md first."""
     assert sorted(name for name in object_info if name.startswith("Rece")) == sorted(INPUTS)
     assert sorted(name for name, info in object_info.items() if info["category"] == "RECE") == sorted(INPUTS)
 
