@@ -23,40 +23,38 @@ from rece_core.storage.tensor_file import open_tensor_file
 from tests.host.graphs import ModelGraph
 
 HERE = Path(__file__).parent
-MAKE = HERE / "make_random_checkpoint.py"
-KINDS = {"SD 2.x": "sd2", "SDXL": "sdxl"}
+MAKERS = {"SD 1.x": ("make_random_sd15.py",), "SD 2.x": ("make_random_checkpoint.py", "sd2")}
+MAKERS["SDXL"] = ("make_random_checkpoint.py", "sdxl")
 TEXTS = ("", " ", "a photo of a cat", r"a \(red\) Ünïcode cat, and 123 more", " ".join(["cat"] * 75))
 CAPTIONS = "a few captions.txt"
 NUDITY = {"kind": "nudity", "captions": CAPTIONS}
 SAVED = "by_graph_00001_.safetensors"
 
 
+def make_checkpoint(server: Server, family: str, path: Path) -> Path:
+    script, *kind = MAKERS[family]
+    subprocess.run([server.host.python, HERE / script, server.host.folder, *kind, path], check=True)
+    return path
+
+
 @pytest.fixture
-def checkpoint(full_size: Path, server: Server) -> Iterator[Path]:
+def checkpoint(server: Server) -> Iterator[Path]:
     """A full-size SD 1.x of random weights among the models of `server`, with captions in its input folder."""
+    path = make_checkpoint(server, "SD 1.x", server.base / "models" / "checkpoints" / "random.safetensors")
     captions = server.base / "input" / CAPTIONS
     captions.write_text("a house by the sea\na bowl of fruit\npeople in a park\n", "utf-8")
-    yield full_size
-    for each in (captions, server.output / SAVED):
+    yield path
+    for each in (path, captions, server.output / SAVED):
         each.unlink(missing_ok=True)
     with Client(server.url) as client:
         client.free()
 
 
-def test_the_text_encoders_of_sd1_give_what_the_host_gives(server: Server, full_size: Path, tmp_path: Path) -> None:
-    compare_encoders(server, full_size, "SD 1.x", tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("family", KINDS)
-def test_the_text_encoders_of_others_give_what_the_host_gives(server: Server, tmp_path: Path, family: str) -> None:
-    path = tmp_path / "random.safetensors"
-    subprocess.run([server.host.python, MAKE, server.host.folder, KINDS[family], path], check=True)
-    compare_encoders(server, path, family, tmp_path)
-    path.unlink()
-
-
-def compare_encoders(server: Server, path: Path, family: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "family", [pytest.param(each, marks=pytest.mark.slow if each != "SD 1.x" else ()) for each in MAKERS]
+)
+def test_the_text_encoders_give_what_the_host_gives(server: Server, tmp_path: Path, family: str) -> None:
+    path = make_checkpoint(server, family, tmp_path / "random.safetensors")
     script = [server.host.python, HERE / "encode_by_host.py", server.host.folder]
     subprocess.run([*script, path, tmp_path / "texts.safetensors", *TEXTS], check=True)
     expected, file = load_file(tmp_path / "texts.safetensors"), open_tensor_file(path)
@@ -66,6 +64,7 @@ def compare_encoders(server: Server, path: Path, family: str, tmp_path: Path) ->
             given = expected[f"{stream}.{number}"]
             assert encoded.tokens.shape == given.shape
             assert float((encoded.tokens - given).norm() / given.norm()) < 1e-5
+    path.unlink()
 
 
 def test_it_writes_what_the_graph_saves(client: Client, server: Server, checkpoint: Path, tmp_path: Path) -> None:
