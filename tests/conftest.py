@@ -24,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests that take long too")
 
 
+@pytest.hookimpl(optionalhook=True)  # there is none where xdist is left out
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """A process a core within MEMORY, none without a file of its own; 0, this process alone, for few tests."""
     paths = {Path(argument.split("::")[0]) for argument in config.args}

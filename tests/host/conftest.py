@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from harness.server import PACK_NAME, Server
 StartServer = Callable[..., Server]
 
 PROBE_PACK = Path(__file__).parent / "probe_pack"
-MAKE_SD15 = Path(__file__).with_name("make_random_sd15.py")
 
 
 @pytest.fixture(scope="session")
@@ -35,15 +33,6 @@ def bare_server(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         with Client(started.url) as connected:
             assert not [kind for kind in connected.object_info() if kind.startswith("Rece")]
         yield started
-
-
-@pytest.fixture(scope="session")
-def full_size(server: Server) -> Iterator[Path]:
-    """A Stable Diffusion 1.x of full size and random weights (2.1 GB), among the models of `server`."""
-    path = server.base / "models" / "checkpoints" / "random_sd15.safetensors"
-    subprocess.run([server.host.python, MAKE_SD15, server.host.folder, path], check=True)
-    yield path
-    path.unlink()
 
 
 @pytest.fixture

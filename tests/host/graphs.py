@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,11 @@ def read_hashes(result: Result, node: Node) -> tuple[str, str]:
     """Hash of the stored weights and of the weights with their patches."""
     stored, effective = result.text(node)[0].split()
     return stored, effective
+
+
+def read_progress(messages: list[tuple[str, Mapping[str, Any]]], node: str) -> list[tuple[float, float]]:
+    """(value, max) of each message on the progress of a node."""
+    return [(data["value"], data["max"]) for kind, data in messages if kind == "progress" and data["node"] == node]
 
 
 def difference(first: Picture, second: Picture) -> int:

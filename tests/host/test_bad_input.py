@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from harness.client import Client, NodeFailed
+from harness.client import Client
 from harness.server import Server
-from tests.host.graphs import ModelGraph, difference, read_hashes, require_alive, see
+from tests.host.graphs import ModelGraph, difference, see
 from tests.host.loras import write_broken_lora, write_flattening_lora
-
-
-def refuse(client: Client, graph: ModelGraph, message: str) -> None:
-    """The graph fails with `message`, its model is what it was, and the queue works on."""
-    plain = ModelGraph()
-    hashed = plain.hash()
-    before = read_hashes(client.run(plain), hashed)
-    with pytest.raises(NodeFailed, match=message):
-        client.run(graph)
-    again = ModelGraph()
-    hashed = again.hash(run=1)
-    result = client.run(again)
-    assert again.loader.id in result.cached(), "the model must be the very object that was given to the node"
-    assert read_hashes(result, hashed) == before
-    require_alive(client)
+from tests.host.refusals import refuse_unharmed
 
 
 @pytest.mark.parametrize(
@@ -38,7 +24,7 @@ def refuse(client: Client, graph: ModelGraph, message: str) -> None:
 def test_targets(client: Client, targets: str, message: str) -> None:
     graph = ModelGraph()
     graph.hash(graph.iterate(concepts=graph.concepts(targets))[0])
-    refuse(client, graph, message)
+    refuse_unharmed(client, graph, message)
 
 
 def test_more_than_the_memory_holds_is_told_before_the_long_work(client: Client) -> None:
@@ -59,32 +45,32 @@ def test_75_tokens_are_not_too_many(client: Client) -> None:
 def test_a_target_that_is_preserved_too(client: Client) -> None:
     graph = ModelGraph()
     graph.hash(graph.iterate(concepts=graph.concepts("a circle", preserve="a ring\na circle"))[0])
-    refuse(client, graph, r"target 'a circle' is also in the list to preserve.*Remove it from one")
+    refuse_unharmed(client, graph, r"target 'a circle' is also in the list to preserve.*Remove it from one")
 
 
 def test_deriving_without_a_target(client: Client) -> None:
     graph = ModelGraph()
     graph.show(graph.derive(graph.model, target=" ")[1])
-    refuse(client, graph, "ReceDeriveEmbedding .*the target is empty; expected the prompt to bring back")
+    refuse_unharmed(client, graph, "ReceDeriveEmbedding .*the target is empty; expected the prompt to bring back")
 
 
 def test_a_model_of_an_unknown_family(client: Client) -> None:
     graph = ModelGraph()
     other = graph.add("ProbeModelOfUnknownFamily")
     graph.hash(graph.iterate(model=other[0])[0])
-    refuse(client, graph, r"this model, Hunyuan3Dv2, is of no family known here: .*say which weights read")
+    refuse_unharmed(client, graph, r"this model, Hunyuan3Dv2, is of no family known here: .*say which weights read")
 
 
 def test_two_models_of_different_structure(client: Client) -> None:
     graph = ModelGraph()
     graph.show(graph.derive(graph.add("ProbeModelOfUnknownFamily")[0])[1])
-    refuse(client, graph, "is of no family known here")
+    refuse_unharmed(client, graph, "is of no family known here")
 
 
 def test_an_edit_ridge_of_zero_where_the_system_is_singular(client: Client) -> None:
     graph = ModelGraph()
     graph.hash(graph.iterate(edit_ridge=0.0, preserve_scale=0.0)[0])
-    refuse(client, graph, r"edit ridge is 0, which leaves a system that is singular .*Raise the edit ridge")
+    refuse_unharmed(client, graph, r"edit ridge is 0, which leaves a system that is singular .*Raise the edit ridge")
 
 
 def test_a_derivation_ridge_of_zero_where_the_system_is_singular(client: Client, server: Server) -> None:
@@ -93,7 +79,9 @@ def test_a_derivation_ridge_of_zero_where_the_system_is_singular(client: Client,
     graph = ModelGraph()
     flat = graph.lora("flat.safetensors")
     graph.show(graph.derive(flat, derivation_ridge=0.0)[1])
-    refuse(client, graph, r"derivation ridge is 0, which leaves a system that is singular .*Raise the derivation")
+    refuse_unharmed(
+        client, graph, r"derivation ridge is 0, which leaves a system that is singular .*Raise the derivation"
+    )
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -106,7 +94,7 @@ def test_weights_that_are_no_numbers(client: Client, server: Server, value: floa
         graph.hash(graph.iterate(model=broken)[0])
     else:
         graph.show(graph.derive(broken)[1])
-    refuse(client, graph, rf"{name} holds NaN or infinite numbers")
+    refuse_unharmed(client, graph, rf"{name} holds NaN or infinite numbers")
 
 
 def test_parentheses_are_literal(client: Client) -> None:

@@ -9,17 +9,12 @@ from typing import Any
 import pytest
 
 from harness.client import Client, Interrupted
-from tests.host.graphs import ModelGraph, read_hashes, require_alive
+from tests.host.graphs import ModelGraph, read_hashes, read_progress, require_alive
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange", "black", "white")
 SHAPES = ("circle", "ellipse", "ring", "star", "cross")
 MANY = "\n".join(f"a {colour} {shape} => a square" for colour in COLOURS for shape in SHAPES)
 FEW_STEPS, ALL_STEPS = 150, 2000  # into the epochs; of the whole
-
-
-def read_progress(messages: list[tuple[str, Mapping[str, Any]]], node: str) -> list[tuple[float, float]]:
-    """(value, max) of each message on the progress of a node."""
-    return [(data["value"], data["max"]) for kind, data in messages if kind == "progress" and data["node"] == node]
 
 
 def test_progress_grows_to_its_end(client: Client) -> None:

@@ -23,13 +23,13 @@ from rece_core.storage.tensor_file import open_tensor_file
 from tests.host.graphs import ModelGraph
 
 HERE = Path(__file__).parent
-MAKE = HERE / "make_random_checkpoint.py"
-KINDS = {"SD 1.x": "", "SD 2.x": "sd2", "SDXL": "sdxl"}  # as `make_random_checkpoint` calls them
+MAKERS = {"SD 1.x": ("make_random_sd15.py",), "SD 2.x": ("make_random_checkpoint.py", "sd2")}
+MAKERS["SDXL"] = ("make_random_checkpoint.py", "sdxl")
 TEXTS = ("", " ", "a photo of a cat", r"a \(red\) Ünïcode cat, and 123 more", " ".join(["cat"] * 75))
 CAPTIONS = "a few captions.txt"
 NUDITY = {"kind": "nudity", "captions": CAPTIONS}
 SAVED = "by_graph_00001_.safetensors"
-FAMILIES = [pytest.param(each, marks=pytest.mark.slow if each != "SD 1.x" else ()) for each in KINDS]
+FAMILIES = [pytest.param(each, marks=pytest.mark.slow if each != "SD 1.x" else ()) for each in MAKERS]
 # Widgets of RECE Iterate, beside what they show at first, and options for the same.
 SETTINGS: dict[str, tuple[dict[str, Any], list[Any]]] = {
     "as they are": ({}, []),
@@ -42,6 +42,12 @@ SETTINGS: dict[str, tuple[dict[str, Any], list[Any]]] = {
 CHANGED = {"SD 1.x": 3 * 16, "SD 2.x": 3 * 16, "SDXL": 3 * 15 + 2}
 
 
+def make_checkpoint(server: Server, family: str, path: Path) -> Path:
+    script, *kind = MAKERS[family]
+    subprocess.run([server.host.python, HERE / script, server.host.folder, *kind, path], check=True)
+    return path
+
+
 @pytest.fixture
 def captions(server: Server) -> Iterator[Path]:
     """A few captions in the input folder of `server`."""
@@ -52,33 +58,29 @@ def captions(server: Server) -> Iterator[Path]:
 
 
 @pytest.fixture
-def checkpoint(request: pytest.FixtureRequest, server: Server, family: str) -> Iterator[Path]:
+def checkpoint(server: Server, family: str) -> Iterator[Path]:
     """A file of `family` with text encoders of full size and random weights, among the models of `server`."""
-    if not KINDS[family]:
-        yield request.getfixturevalue("full_size")  # other tests use it too
-    else:
-        path = server.base / "models" / "checkpoints" / "random.safetensors"
-        subprocess.run([server.host.python, MAKE, server.host.folder, KINDS[family], path], check=True)
-        yield path
-        path.unlink()
-    (server.output / SAVED).unlink(missing_ok=True)
+    path = make_checkpoint(server, family, server.base / "models" / "checkpoints" / "random.safetensors")
+    yield path
+    for each in (path, server.output / SAVED):
+        each.unlink(missing_ok=True)
     with Client(server.url) as client:
         client.free()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_text_encoders_give_what_the_host_gives(
-    server: Server, checkpoint: Path, tmp_path: Path, family: str
-) -> None:
+def test_the_text_encoders_give_what_the_host_gives(server: Server, tmp_path: Path, family: str) -> None:
+    path = make_checkpoint(server, family, tmp_path / "random.safetensors")
     script = [server.host.python, HERE / "encode_by_host.py", server.host.folder]
-    subprocess.run([*script, checkpoint, tmp_path / "texts.safetensors", *TEXTS], check=True)
-    expected, file = load_file(tmp_path / "texts.safetensors"), open_tensor_file(checkpoint)
+    subprocess.run([*script, path, tmp_path / "texts.safetensors", *TEXTS], check=True)
+    expected, file = load_file(tmp_path / "texts.safetensors"), open_tensor_file(path)
     encode = CheckpointTexts(file, find_encoders(file, family), load_tokenizer(server.host.folder / IN_HOST))
     for number, text in enumerate(TEXTS):
         for stream, encoded in encode(text).items():
             given = expected[f"{stream}.{number}"]
             assert encoded.tokens.shape == given.shape
             assert float((encoded.tokens - given).norm() / given.norm()) < 1e-5
+    path.unlink()
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,18 @@ from harness.client import Client, NodeFailed
 from harness.server import Server
 from tests.host.graphs import CLEAR, ROUNDING, ModelGraph, difference, see
 
+MAKE = Path(__file__).with_name("make_random_sd15.py")
+FILE = "random_sd15.safetensors"
 SAVED = "erased_sd15_00001_.safetensors"
 
 
 @pytest.fixture
-def checkpoint(full_size: Path, server: Server, bare_server: Server) -> Iterator[Path]:
-    """`full_size`; what is made of it is deleted afterwards, and forgotten by the servers."""
-    yield full_size
-    for path in (server.output / SAVED, models_of(bare_server) / SAVED):
+def checkpoint(server: Server, bare_server: Server) -> Iterator[Path]:
+    """The checkpoint, among the models of `server`; it and what is made of it are deleted afterwards, and forgotten."""
+    made = models_of(server) / FILE
+    subprocess.run([server.host.python, MAKE, server.host.folder, made], check=True)
+    yield made
+    for path in (made, server.output / SAVED, models_of(bare_server) / SAVED):
         path.unlink(missing_ok=True)
     for each in (server, bare_server):
         with Client(each.url) as client:

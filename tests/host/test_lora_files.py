@@ -13,10 +13,11 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from harness.client import Client, NodeFailed, PromptRejected
+from harness.client import Client, PromptRejected
 from harness.environment import ROOT
 from harness.server import Server
 from tests.host.graphs import CLEAR, ROUNDING, TARGETS, ModelGraph, Picture, difference, require_alive, see
+from tests.host.refusals import refuse
 
 ORIGINAL, ERASED = "demo.safetensors", "erased_for_lora_00001_.safetensors"
 # Widgets of RECE Iterate: what each adds to the file.
@@ -143,19 +144,13 @@ def test_a_chosen_rank_and_names_for_diffusers(client: Client, server: Server) -
     assert "named_00001_.safetensors" in result.text(named)[0]
 
 
-def refuse(client: Client, message: str, graph: ModelGraph) -> None:
-    with pytest.raises(NodeFailed, match=message):
-        client.run(graph)
-    require_alive(client)
-
-
 def test_a_lora_without_the_model(client: Client) -> None:
     graph = ModelGraph()
     save(graph, graph.iterate()[1])
     refuse(
         client,
-        r"none is connected. Connect to 'model' the MODEL that went into .* or choose the format 'operator'",
         graph,
+        r"none is connected. Connect to 'model' the MODEL that went into .* or choose the format 'operator'",
     )
 
 
@@ -163,13 +158,13 @@ def test_a_lora_of_the_erased_model(client: Client) -> None:
     graph = ModelGraph()
     erased = graph.iterate()
     save(graph, erased[1], model=erased[0])
-    refuse(client, "not the model that the erasure was made on.*not the erased one", graph)
+    refuse(client, graph, "not the model that the erasure was made on.*not the erased one")
 
 
 def test_a_rank_above_the_width(client: Client) -> None:
     graph = ModelGraph()
     save(graph, graph.iterate()[1], model=graph.model, rank=129)
-    refuse(client, "rank is 129; expected 1 to 128, the width of the text embedding, or 0", graph)
+    refuse(client, graph, "rank is 129; expected 1 to 128, the width of the text embedding, or 0")
 
 
 def test_a_rank_below_zero(client: Client) -> None:
@@ -183,4 +178,4 @@ def test_a_rank_below_zero(client: Client) -> None:
 def test_a_name_outside_the_folder(client: Client) -> None:
     graph = ModelGraph()
     save(graph, graph.iterate()[1], model=graph.model, filename_prefix="../elsewhere")
-    refuse(client, r"'../elsewhere' would lie outside output/loras", graph)
+    refuse(client, graph, r"'../elsewhere' would lie outside output/loras")

@@ -16,6 +16,7 @@ from harness.environment import ROOT
 from harness.graph import Node, Output
 from harness.server import Server
 from tests.host.graphs import CLEAR, ROUNDING, ModelGraph, Picture, difference, read_hashes, require_alive, see
+from tests.host.refusals import refuse
 
 PROTECTIONS = [(mode, seal) for mode in ("paper", "prior", "strict", "orthogonal") for seal in (0.0, 1.0)]
 BY_LAYER = [("prior", 1.0), ("orthogonal", 0.0), ("orthogonal", 1.0)]  # what is no operator on the text alone
@@ -192,9 +193,7 @@ def test_it_is_refused_by_a_model_of_other_layers(
     graph = ModelGraph()
     other = graph.add("ProbeModelOfOtherSizes", model=graph.model, channels=channels, levels=levels)
     graph.hash(apply(graph, name, model=other[0])[0])
-    with pytest.raises(NodeFailed, match=message):
-        client.run(graph)
-    require_alive(client)
+    refuse(client, graph, message)
 
 
 def test_an_operator_alone_fits_other_layers(client: Client) -> None:

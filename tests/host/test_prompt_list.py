@@ -17,6 +17,7 @@ from harness.server import Server
 from rece_core.evidence.prompt_list import read_prompt_list
 from rece_core.evidence.tally import read_table
 from tests.host.graphs import ModelGraph, require_alive, see
+from tests.host.refusals import refuse
 
 SHIPPED = ROOT / "demo" / "prompts" / "shapes.csv"
 CASES = read_prompt_list(SHIPPED)
@@ -124,9 +125,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(client: Client, tables: Pat
     ]
     for row in rows.values():
         assert (tables / "a run (1)" / row["files"]).is_file()
-    with pytest.raises(NodeFailed, match=r"RecePromptList .*all 6 rows from row 0 on are in the table already"):
-        client.run(graph)
-    require_alive(client)
+    refuse(client, graph, r"RecePromptList .*all 6 rows from row 0 on are in the table already")
 
 
 def test_a_row_that_is_deleted_is_drawn_again(client: Client, tables: Path) -> None:

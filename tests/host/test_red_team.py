@@ -10,7 +10,7 @@ from demo.captions import DESCRIPTIONS
 from harness.client import Client
 from tests.host.attacks import ANCHOR, PLAN, TARGET, AttackGraph, count_circles
 from tests.host.graphs import CLEAR, ROUNDING, difference, see
-from tests.host.test_bad_input import refuse
+from tests.host.refusals import refuse_unharmed
 
 PAIRS = {
     "with_concept": "a blue circle\na green circle",
@@ -112,10 +112,10 @@ def test_paraphrases_are_sampled_one_by_one(client: Client) -> None:
 def test_bad_input(client: Client, changes: dict[str, Any], message: str) -> None:
     graph = AttackGraph()
     graph.show(graph.attack(**changes)[1])
-    refuse(client, graph, f"ReceRedTeam .*{message}")
+    refuse_unharmed(client, graph, f"ReceRedTeam .*{message}")
 
 
 def test_a_text_encoder_of_another_model(client: Client) -> None:
     graph = AttackGraph()
     graph.show(graph.attack(clip=graph.add("ProbeNarrowClip")[0])[1])
-    refuse(client, graph, r"embeddings of width 64, but the model reads width 128\. Connect the CLIP")
+    refuse_unharmed(client, graph, r"embeddings of width 64, but the model reads width 128\. Connect the CLIP")

@@ -10,9 +10,8 @@ import pytest
 
 from harness.client import Client, Interrupted
 from tests.host.attacks import TARGET, AttackGraph, count_circles
-from tests.host.graphs import ROUNDING, ModelGraph, difference, read_hashes, require_alive, see
-from tests.host.test_bad_input import refuse
-from tests.host.test_cancel import read_progress
+from tests.host.graphs import ROUNDING, ModelGraph, difference, read_hashes, read_progress, require_alive, see
+from tests.host.refusals import refuse_unharmed
 
 LOSS = 3
 
@@ -144,7 +143,7 @@ def test_progress_says_the_loss(client: Client) -> None:
 def test_bad_input(client: Client, changes: dict[str, Any], message: str) -> None:
     graph = AttackGraph()
     graph.show(graph.optimise(**changes)[2])
-    refuse(client, graph, f"ReceRedTeamOptimise .*{message}")
+    refuse_unharmed(client, graph, f"ReceRedTeamOptimise .*{message}")
 
 
 @pytest.mark.parametrize(
@@ -158,17 +157,17 @@ def test_images_that_do_not_fit(client: Client, width: int, count: int, message:
     graph = AttackGraph()
     images = graph.add("EmptyImage", width=width, height=128, batch_size=count, color=0)[0]
     graph.show(graph.optimise(latent=None, images=images, vae=graph.vae)[2])
-    refuse(client, graph, message)
+    refuse_unharmed(client, graph, message)
 
 
 def test_images_without_a_vae(client: Client) -> None:
     graph = AttackGraph()
     images = graph.add("EmptyImage", width=128, height=128, batch_size=1, color=0)[0]
     graph.show(graph.optimise(images=images)[2])
-    refuse(client, graph, r"images are connected, but no VAE to encode them\. Connect the VAE")
+    refuse_unharmed(client, graph, r"images are connected, but no VAE to encode them\. Connect the VAE")
 
 
 def test_models_that_gradients_cannot_attack(client: Client) -> None:
     graph = AttackGraph()
     graph.show(graph.optimise(clip=graph.add("ProbeNarrowClip")[0])[2])
-    refuse(client, graph, r"embeddings of width 64, but the model reads width 128\. Connect the CLIP")
+    refuse_unharmed(client, graph, r"embeddings of width 64, but the model reads width 128\. Connect the CLIP")
