@@ -24,7 +24,7 @@ SIZE = {"width": 1600, "height": 950}
 OpenPage = Callable[[str, str], Artist]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium without a window: the system's own, or the one that Playwright has installed."""
     found = find_chromium()
@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def start_page_server(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
     """`start_page_server("own")` or `("newest")`: a ComfyUI with that page, started once."""
     servers: dict[str, Server] = {}
