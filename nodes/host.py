@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,17 +30,28 @@ from .host_weights import list_shapes, read_weight
 
 ATTACHED_TOLERANCE = 1e-6  # of the attached low-rank form: below the rounding of the weights it is added to
 UNET = "diffusion_model."
+SHOWN_EVERY = 0.2  # seconds
 
 
 class Progress:
-    """The progress bar of the node that runs, with its steps in words; each step raises if the user asked to stop."""
+    """The progress bar of the node that runs, with its steps in words; each step raises if the user asked to stop.
+
+    Steps that follow each other within SHOWN_EVERY are counted, not shown, but for the last: newer pages draw a node
+    anew for every message, and with hundreds a second no longer answer a click on Cancel.
+    """
 
     def __init__(self, steps: int) -> None:
         self._bar = comfy.utils.ProgressBar(steps)
+        self._shown_at = -math.inf
 
     def __call__(self, step: str) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
-        self._bar.update(1)
+        done, now = self._bar.current + 1, time.monotonic()
+        if done < self._bar.total and now - self._shown_at < SHOWN_EVERY:
+            self._bar.current = done
+            return
+        self._shown_at = now
+        self._bar.update_absolute(done)
         _send_to_node(step)
 
 

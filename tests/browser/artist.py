@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import requests
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from harness.client import Client
+from harness.graph import Graph
+from harness.workflow import to_ui
 
 VUE = "Comfy.VueNodes.Enabled"  # the setting that users know as Nodes 2.0
 PACK = "/extensions/ComfyUI-RECE/"
@@ -63,6 +67,23 @@ FOCUSED = """() => {
   const { tagName, value, textContent } = document.activeElement;
   return [tagName.toLowerCase(), value || textContent];
 }"""
+
+
+PATIENCE = 120_000  # milliseconds for one step, on a machine that does other things too
+SIZE = {"width": 1600, "height": 950}
+
+
+def seat_artist(browser: Browser, url: str, graph: Graph, settings: Mapping[str, Any]) -> Artist:
+    """Somebody at a fresh page of the server at `url`, with a workflow open and `settings` made."""
+    # Who comes for the first time is shown the templates before anything else.
+    made = {"Comfy.TutorialCompleted": True, **settings}
+    requests.post(f"{url}/api/settings", data=json.dumps(made), timeout=30).raise_for_status()
+    permissions = ["clipboard-read", "clipboard-write"]
+    context = browser.new_context(viewport=SIZE, permissions=permissions, color_scheme="dark")
+    context.set_default_timeout(PATIENCE)
+    with Client(url) as client:
+        workflow = to_ui(graph, client.object_info())
+    return Artist(context.new_page(), url).open(workflow)
 
 
 class Artist:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import requests
 from playwright.sync_api import Browser, Error, expect, sync_playwright
 
-from harness.client import Client
 from harness.environment import HOSTS, NEWEST_PAGE, Host, find_chromium
 from harness.graph import Graph
 from harness.server import Server
-from harness.workflow import to_ui
 
-from .artist import VUE, Artist
-
-PATIENCE = 120_000  # milliseconds for one step, on a machine that does other things too
-SIZE = {"width": 1600, "height": 950}
+from .artist import PATIENCE, VUE, Artist, seat_artist
 
 OpenPage = Callable[[str, str], Artist]
 
@@ -64,17 +57,8 @@ def open_page(browser: Browser, start_page_server: Callable[[str], Server], tmp_
     opened: list[Artist] = []
 
     def open_(page: str, nodes: str) -> Artist:
-        server = start_page_server(page)
-        # Who comes for the first time is shown the templates before anything else.
-        settings = {VUE: nodes == "nodes 2.0", "Comfy.TutorialCompleted": True}
-        answer = requests.post(f"{server.url}/api/settings", data=json.dumps(settings), timeout=30)
-        answer.raise_for_status()
-        permissions = ["clipboard-read", "clipboard-write"]
-        context = browser.new_context(viewport=SIZE, permissions=permissions, color_scheme="dark")
-        context.set_default_timeout(PATIENCE)
-        with Client(server.url) as client:
-            workflow = to_ui(make_graph(), client.object_info())
-        opened.append(Artist(context.new_page(), server.url).open(workflow))
+        settings = {VUE: nodes == "nodes 2.0"}
+        opened.append(seat_artist(browser, start_page_server(page).url, make_graph(), settings))
         return opened[-1]
 
     yield open_

@@ -33,8 +33,9 @@ PROGRESS = """() => app.graph.nodes.find(({ type }) => type === "ReceIterate").w
   .some(({ name, value }) => name === "$$node-text-preview" && /epoch/.test(value))"""
 
 
-def test_a_cancelled_run_says_so_and_the_next_one_works(open_page):
-    artist = open_page(OWN, CLASSIC)
+@pytest.mark.parametrize(("page", "nodes"), LOOKS)
+def test_a_cancelled_run_says_so_and_the_next_one_works(open_page, page, nodes):
+    artist = open_page(page, nodes)
     artist.press("Control+Shift+X")
     artist.answer("circle")
     artist.fill("ReceConcepts", "targets", MANY)
