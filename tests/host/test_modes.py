@@ -68,7 +68,7 @@ def test_the_automatic_schedule_gives_what_the_same_settings_give_by_hand(client
     found = graph.iterate(schedule="automatic", carefulness=0.0, epochs=2, **protection)
     hashed, report = graph.hash(found[0]), graph.show(found[2])
     result = client.run(graph)
-    chosen = re.search(r"edit ridge ([\d.]+), (\d) epochs: (.+)\.", result.text(report)[0])
+    chosen = re.search(r"edit ridge ([\d.]+), (\d) epochs?: (.+)\.", result.text(report)[0])
     assert chosen, "the report says what was chosen, and why"
     assert int(chosen[2]) >= 1, "beside a seal one epoch is made"
     ridge, epochs = float(chosen[1]), int(chosen[2])
