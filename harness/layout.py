@@ -9,7 +9,8 @@ from typing import Any
 from .graph import Graph, Node, as_output
 from .widgets import read_inputs
 
-# All in the page's pixels. The heights are those of its own nodes, which it enlarges where they turn out too small.
+# All in the page's pixels. The heights are those of its own nodes, which it enlarges where they turn out too small: so
+# a node is as high as with its advanced inputs folded away, and has room below it for those that show all.
 TITLE, SLOT, WIDGET, MULTILINE, PICTURE = 30, 20, 24, 140, 280
 WIDTH, GAP_X, GAP_Y = 320, 60, 30
 FRAME, FRAME_TITLE = 20, 40
@@ -45,7 +46,7 @@ def place(graph: Graph, described: Mapping[str, Mapping[str, Any]]) -> Placement
         block = _place_block(grouped, described, left + FRAME, top)
         boxes |= block
         right = max(x + width for x, _, width, _ in block.values()) + FRAME
-        bottom = max(y + height for _, y, _, height in block.values()) + FRAME
+        bottom = max(block[node.id][1] + _height(described[node.id], folded=False) for node in grouped) + FRAME
         frame_top = top - TITLE - FRAME_TITLE
         groups[str(title)] = (left, frame_top, right - left, bottom - frame_top)
         top = bottom + GAP_Y + TITLE + FRAME_TITLE
@@ -61,9 +62,9 @@ def _place_block(
         y = top
         for node in members:
             if columns[node.id] == column:
-                height = _height(node, described[node.id])
+                height = _height(described[node.id], folded=True)
                 boxes[node.id] = (left + column * (WIDTH + GAP_X), y, WIDTH, height)
-                y += height + TITLE + GAP_Y
+                y += _height(described[node.id], folded=False) + TITLE + GAP_Y
     return boxes
 
 
@@ -82,11 +83,13 @@ def _columns(members: Sequence[Node]) -> dict[str, int]:
     return columns
 
 
-def _height(node: Node, info: Mapping[str, Any]) -> int:
+def _height(info: Mapping[str, Any], folded: bool) -> int:
     inputs = read_inputs(info)
     widgets = [each for each in inputs if each.is_widget]
     height = SLOT * max(len(inputs) - len(widgets), len(info["output"]), 1)
     for each in widgets:
+        if folded and each.options.get("advanced"):
+            continue
         height += MULTILINE if each.options.get("multiline") else WIDGET * (1 + each.has_control)
     shows_picture = info.get("output_node") and any(each.type == "IMAGE" for each in inputs)
     return height + (PICTURE if shows_picture else 0) + FRAME

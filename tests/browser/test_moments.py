@@ -29,8 +29,9 @@ CONNECT = """([from, slot, to, input]) => {
   find(from).connect(slot, target, target.inputs.findIndex(({ name }) => name === input));
 }"""
 ADD = "([type, x, y]) => { const node = LiteGraph.createNode(type); node.pos = [x, y]; app.graph.add(node); }"
-PROGRESS = """() => app.graph.nodes.find(({ type }) => type === "ReceIterate").widgets
-  .some(({ name, value }) => name === "$$node-text-preview" && /epoch/.test(value))"""
+ITERATE = "app.graph.nodes.find(({ type }) => type === 'ReceIterate')"
+PROGRESS = f"""() => {ITERATE}.widgets
+  .some(({{ name, value }}) => name === "$$node-text-preview" && /encode|epoch/.test(value))"""
 
 
 @pytest.mark.parametrize(("page", "nodes"), LOOKS)
@@ -43,7 +44,7 @@ def test_a_cancelled_run_says_so_and_the_next_one_works(open_page, page, nodes):
     artist.choose("ReceIterate", "epochs", 50)
     before = describe(artist)
     artist.run()
-    artist.page.wait_for_function(PROGRESS)
+    artist.page.wait_for_function(PROGRESS, polling=500)  # frames may be rare on a busy machine
     artist.command("Comfy.Interrupt")
     expect(artist.panel(RESULT)).to_contain_text("Cancelled. Nothing was changed.")
     assert describe(artist) == before
@@ -159,6 +160,13 @@ def test_what_few_people_need_is_folded_until_it_counts(open_page):
     artist.choose("ReceIterate", "schedule", "manual")
     expect(iterate.get_by_text("epochs")).to_be_visible()
     assert artist.node("ReceIterate")["values"] == {**values, "schedule": "manual"}
+
+
+def test_a_template_keeps_no_room_for_what_is_folded(open_page):
+    artist = open_page(NEWEST, VUE)
+    artist.load(json.loads((ROOT / "example_workflows" / "first_try.json").read_text("utf-8")))
+    unfolded = artist.page.evaluate(f"() => ({ITERATE}).computeSize()[1]")
+    artist.page.wait_for_function(f"(unfolded) => ({ITERATE}).size[1] < unfolded - 300", arg=unfolded)
 
 
 @pytest.mark.parametrize(("page", "nodes"), LOOKS)

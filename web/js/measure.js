@@ -12,3 +12,12 @@ export function measureHeight(node) {
   const folded = (node.widgets ?? []).filter(({ options }) => /** @type {any} */ (options)?.advanced);
   return folded.reduce((rest, each) => rest - GAP - (each.computeLayoutSize?.(node).minHeight ?? ROW), height);
 }
+
+/**
+ * After loading: take back the room that the page made for what it folds away, unless somebody wanted more still.
+ * @param {Page.Node} node
+ */
+export function fitFolded(node) {
+  const [width, height] = node.size;
+  if (height <= node.computeSize()[1]) node.setSize([width, measureHeight(node)]);
+}

@@ -7,6 +7,7 @@ import { canCompare, compareBeforeAfter } from "./compare.js";
 import { addConceptsPanel } from "./concepts_panel.js";
 import { loadStyles } from "./elements.js";
 import { askAndErase, canErase } from "./erase.js";
+import { fitFolded } from "./measure.js";
 import { translateDefinitions, translateLabels } from "./node_texts.js";
 import { followKind, followSchedule } from "./paper.js";
 import { SHOWING, addResultPanel, showFailure } from "./result_panel.js";
@@ -64,6 +65,10 @@ app.registerExtension({
     const node = /** @type {Page.Node} */ (item);
     if (!node.outputs) return []; // a group, or a reroute
     return [...(canErase(node) ? [ERASE] : []), ...(canCompare(node) ? [COMPARE] : [])];
+  },
+
+  loadedGraphNode(node) {
+    if (String(node.comfyClass).startsWith("Rece")) fitFolded(node);
   },
 
   nodeCreated(node) {
