@@ -106,7 +106,7 @@ class ReceConcepts(io.ComfyNode):
             embeddings=[rows for tokens, _ in embeddings or () for rows in tokens],
         )
         count = len(concepts.pairs)
-        text = f"to erase: concepts {len(concepts.concepts)}, texts {count}, embeddings {len(concepts.embeddings)}"
+        text = f"{len(concepts.concepts)} concepts, {count} texts, {len(concepts.embeddings)} embeddings to erase"
         return io.NodeOutput(concepts, count, ui=show_on_node(text))
 
     @classmethod

@@ -169,7 +169,7 @@ def test_a_rank_above_the_width(client: Client) -> None:
 
 def test_a_rank_below_zero(client: Client) -> None:
     graph = ModelGraph()
-    save(graph, graph.iterate()[1], model=graph.model, rank=-1)
+    save(graph, graph.edit()[1], model=graph.model, rank=-1)
     with pytest.raises(PromptRejected, match="rank"):
         client.run(graph)
     require_alive(client)
