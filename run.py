@@ -21,6 +21,7 @@ from pathlib import Path
 if sys.version_info < (3, 10):  # noqa: UP036 - the message is for those who have an older one
     sys.exit(f"This is Python {sys.version.split()[0]}; run.py needs 3.11 to 3.14. Start it with one of those.")
 
+from evaluate import PACKS
 from harness.environment import (
     HOSTS,
     ROOT,
@@ -32,7 +33,7 @@ from harness.environment import (
     prepare_page_tools,
 )
 from harness.processes import call, end_children_on_termination, step
-from harness.server import PACK_NAME, Server, ServerError, link_folder
+from harness.server import Server, ServerError, link_folder
 
 #: What the type checker reads by its name; `nodes` is read as a part of the pack, see `_check_types_of_nodes`.
 TYPED = ("rece_core", "harness", "demo", "bench", "evaluate", "registry", "example_workflows", "run.py")
@@ -107,10 +108,9 @@ def evaluate(more: list[str]) -> int:
     python = prepare_environment()
     host = prepare_host(python)
     os.environ["OMP_NUM_THREADS"] = "1"  # a server a core draws more than one server on all of them
-    packs = {PACK_NAME: ROOT, "rece_evaluate": ROOT / "evaluate" / "batch_pack"}
     with contextlib.ExitStack() as running:
         servers = [
-            running.enter_context(Server(host, HOSTS / f"evaluate-{number}", packs=packs))
+            running.enter_context(Server(host, HOSTS / f"evaluate-{number}", packs=PACKS))
             for number in range(min(os.cpu_count() or 1, 8))
         ]
         addresses = [f"{server.url}={server.base / 'input'}" for server in servers]

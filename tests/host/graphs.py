@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -132,3 +133,18 @@ def require_alive(client: Client) -> None:
     image = graph.add("EmptyImage", width=8, height=8, batch_size=1, color=0)
     graph.add("PreviewImage", images=image[0])
     assert client.run(graph).images()
+
+
+@contextmanager
+def unharmed(client: Client) -> Iterator[None]:
+    """What happens inside leaves the demo model as it was, the very object, and the queue works on."""
+    plain = ModelGraph()
+    hashed = plain.hash()
+    before = read_hashes(client.run(plain), hashed)
+    yield
+    again = ModelGraph()
+    hashed = again.hash(run=1)
+    result = client.run(again)
+    assert again.loader.id in result.cached(), "the model must be the very object that was given to the node"
+    assert read_hashes(result, hashed) == before
+    require_alive(client)

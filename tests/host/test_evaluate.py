@@ -7,18 +7,16 @@ from collections.abc import Callable
 import numpy as np
 
 from demo.judge import load_judge
+from evaluate import PACKS
 from evaluate.experiment import Experiment
 from evaluate.methods import ORIGINAL
 from evaluate.tasks import TASKS
 from harness.client import Client
-from harness.environment import ROOT
-from harness.server import PACK_NAME, Server
-
-BATCHES = {PACK_NAME: ROOT, "rece_evaluate": ROOT / "evaluate" / "batch_pack"}
+from harness.server import Server
 
 
 def test_prompts_drawn_together_are_drawn_as_each_alone(start_server: Callable[..., Server]) -> None:
-    server = start_server(packs=BATCHES)
+    server = start_server(packs=PACKS)
     one, other = TASKS[0].questions()["lookalikes"][:2]
     with Client(server.url) as client:
         experiment = Experiment(client, server.base / "input", load_judge(), TASKS[0], per_prompt=2)
