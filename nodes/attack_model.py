@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 from comfy_api.latest import io
-from torch import Tensor
 
-from ..rece_core.algebra.gram import PairGram, Weight, accumulate_pair_grams
+from ..rece_core.algebra.gram import PairGram, accumulate_pair_grams
 from ..rece_core.attacks.red_team import AttackMeasures, measure_attack
 from ..rece_core.erasing.derive import Derivation, scaled_derivation_ridge
+from ..rece_core.erasing.memory import estimate_comparison, require_comparison
 from ..rece_core.erasing.settings import AUTO, choose_ridge_scale
-from ..rece_core.models.text_model import TOKENS, OnStep, TextModel
+from ..rece_core.models.text_entries import TextEntry
+from ..rece_core.models.text_model import TOKENS, TextModel
 from ..rece_core.texts.alignment import EncodedText
-from .host import Progress, describe_model
+from .host import Progress, describe_model, read_weights
 from .host_texts import Prompt, encode_prompt
+from .host_weights import choose_device
 
 
 class Inquiry:
@@ -25,7 +27,8 @@ class Inquiry:
     """
 
     def __init__(self, model: Any, tested: Any, clip: Any, target: str, anchor: str, text_weights: str = "") -> None:
-        self._original, self._tested = (describe_model(each, text_weights) for each in (model, tested))
+        self._models = (model, tested)
+        self._original, self._tested = (describe_model(each, text_weights) for each in self._models)
         self.prompt, self.anchor = encode_target(clip, target, self._original), encode_prompt(clip, anchor)
         self._targets, self._anchors = (self._read(each) for each in (self.prompt, self.anchor))
         self._pairs: dict[str, tuple[PairGram, PairGram]] = {}
@@ -56,7 +59,13 @@ class Inquiry:
 
     def _compare(self, stream: str) -> tuple[PairGram, PairGram]:
         if stream not in self._pairs:
-            pairs = _pair_weights(self._original, self._tested, stream, self._progress)
+            entries = self._original.streams[stream]
+            _check_structure(entries, self._tested.streams[stream])
+            rows = len(self._targets[stream].tokens)
+            device, free = choose_device(self._models[0], estimate_comparison(entries, rows))
+            require_comparison(entries, rows, free)
+            both = (read_weights(model, entries, self._progress, device=device) for model in self._models)
+            pairs = ((weight, counterpart.matrix) for weight, counterpart in zip(*both, strict=True))
             self._pairs[stream] = accumulate_pair_grams(pairs)
         return self._pairs[stream]
 
@@ -97,15 +106,10 @@ def describe_attack(name: str, measures: AttackMeasures) -> str:
     )
 
 
-def _pair_weights(
-    original: TextModel, tested: TextModel, stream: str, on_step: OnStep
-) -> Iterator[tuple[Weight, Tensor]]:
-    """Both models' text entries of a stream side by side; ValueError where they are not of one family."""
-    entries, counterparts = (model.streams[stream] for model in (original, tested))
+def _check_structure(entries: Sequence[TextEntry], counterparts: Sequence[TextEntry]) -> None:
+    """ValueError where the text entries of two models are not those of one family."""
     if [entry.name for entry in entries] != [entry.name for entry in counterparts]:
         raise ValueError(
             f"the two models differ in structure: {len(entries)} weights read the text in the original, "
             f"{len(counterparts)} in the edited one. Connect an original and an edited model of the same family."
         )
-    both = zip(original.read(entries, on_step), tested.read(counterparts, on_step), strict=True)
-    return ((weight, counterpart.matrix) for weight, counterpart in both)

@@ -9,14 +9,15 @@ from typing import Any
 
 from ..rece_core.erasing.erase_streams import erase_streams
 from ..rece_core.erasing.erasure import Erasure
+from ..rece_core.erasing.memory import estimate_memory, require_memory
 from ..rece_core.erasing.plan import plan_erasure
 from ..rece_core.erasing.schedule import Goals
 from ..rece_core.erasing.settings import AUTO, EditSettings, EraseSettings
 from ..rece_core.texts.concepts import Concepts
 from ..rece_core.texts.presets import PROBES
-from .host import Progress, attach_erasure, choose_device, describe_model, read_weights
+from .host import Progress, attach_erasure, describe_model, read_weights
 from .host_texts import encode_streams
-from .host_weights import measure_rounding
+from .host_weights import choose_device, measure_rounding
 from .priors import make_priors
 
 
@@ -59,7 +60,8 @@ def erase_model(
         goals=goals,
         pooled=widgets.get("pooled", True),
     )
-    device = choose_device(model, plan)
+    device, free = choose_device(model, estimate_memory(plan))
+    require_memory(plan, free)
     plan = replace(plan, model=replace(described, read=partial(read_weights, model, device=device)))
     attached = sum(len(described.streams[stream]) for stream in plan.settings)
     progress = Progress(plan.steps + attached)

@@ -22,8 +22,6 @@ from ..rece_core.algebra.gram import Weight
 from ..rece_core.erasing.erasure import Erasure, Part
 from ..rece_core.erasing.fit import check_fit
 from ..rece_core.erasing.measures import measure_share_changed
-from ..rece_core.erasing.memory import estimate_memory, require_memory
-from ..rece_core.erasing.plan import Plan
 from ..rece_core.models.text_entries import TextEntry, find_family
 from ..rece_core.models.text_model import OnStep, TextModel
 from .host_weights import list_shapes, read_weight
@@ -81,19 +79,6 @@ def describe_model(model: Any, text_weights: str = "") -> TextModel:
     names = {name for front in family.fronts.values() for name in front.weights}
     weights = {name: read_weight(model, name) for name in names}
     return TextModel(family, shapes, partial(read_weights, model), weights)
-
-
-def choose_device(model: Any, plan: Plan) -> torch.device:
-    """Where `plan` is worked out: on the device the host computes on, or on the CPU where that has too little memory.
-
-    Raises ValueError where neither has enough.
-    """
-    device = model.load_device
-    if device.type != "cpu" and estimate_memory(plan) <= comfy.model_management.get_free_memory(device):
-        return device
-    cpu = torch.device("cpu")
-    require_memory(plan, comfy.model_management.get_free_memory(cpu))
-    return cpu
 
 
 def measure_share(model: Any, erasure: Erasure) -> float:

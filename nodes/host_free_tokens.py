@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from .host_gradients import copy_weights, join_streams
+from .host_gradients import join_streams
 from .host_texts import MAX_WORDS
+from .host_weights import copy_weights
 
 TOKEN_TABLE = "token_embedding.weight"
 END_OF_WORD = "</w>"

@@ -22,7 +22,7 @@ from torch.func import functional_call
 
 from ..rece_core.models.text_model import POOLED, TOKENS, OnStep
 from .host import UNET, Progress
-from .host_weights import list_shapes, read_weight
+from .host_weights import copy_weights
 
 DRAWING_STEPS = 20
 DRAWING_CFG = 6.0
@@ -156,11 +156,6 @@ def draw_pictures(model: Any, positive: Any, negative: Any, latent: Any, seed: i
         shown = {"callback": tell, "disable_pbar": True, "seed": seed}
         samples = comfy.sample.sample(model, noise, *plan, positive, negative, samples, **shown)
     return model.model.process_latent_in(samples)
-
-
-def copy_weights(model: Any, prefix: str = "") -> dict[str, Tensor]:
-    """The weights of `model` below `prefix` with all patches, float32 on the device the host computes on."""
-    return {name.removeprefix(prefix): read_weight(model, name) for name in list_shapes(model, prefix)}
 
 
 def _attend(chosen: Any, *args: Any, **kwargs: Any) -> Tensor:

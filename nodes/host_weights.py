@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..rece_core.algebra.rounding import Rounding
+from ..rece_core.storage.disk_space import describe_size
 
 
 def list_shapes(model: Any, prefix: str = "") -> dict[str, tuple[int, ...]]:
@@ -33,6 +35,35 @@ def read_weight(model: Any, name: str) -> Tensor:
     _check_readable(model, name, stored, convert)
     weight = _widen(stored, model.load_device, convert)
     return comfy.lora.calculate_weight(model.patches.get(name, []), weight, name)
+
+
+def copy_weights(model: Any, prefix: str = "") -> dict[str, Tensor]:
+    """The weights of `model` below `prefix` with all patches, float32 on the device the host computes on.
+
+    Raises ValueError where they do not fit there.
+    """
+    shapes = list_shapes(model, prefix)
+    needed = 4 * sum(map(math.prod, shapes.values()))
+    free = comfy.model_management.get_free_memory(model.load_device)
+    if needed > free:
+        raise ValueError(
+            f"attacks by gradient need a copy of the model in float32, {describe_size(needed)}, but "
+            f"{describe_size(free)} are free on {model.load_device}. Close what else takes memory there, or use "
+            "RECE Red Team, whose attacks need no gradients."
+        )
+    return {name.removeprefix(prefix): read_weight(model, name) for name in shapes}
+
+
+def choose_device(model: Any, needed: int) -> tuple[torch.device, int]:
+    """Where to do work that takes `needed` bytes, and how many are free there.
+
+    The device the host computes on, or the CPU where that has too little memory.
+    """
+    free = comfy.model_management.get_free_memory(model.load_device)
+    if needed <= free:
+        return model.load_device, free
+    cpu = torch.device("cpu")
+    return cpu, comfy.model_management.get_free_memory(cpu)
 
 
 def measure_rounding(model: Any, edited: Any, names: Iterable[str]) -> Rounding:

@@ -12,6 +12,7 @@ from torch import Tensor
 from .operator import Operator
 
 BLOCK = 192  # columns a product is split into, to compute only one triangle of a symmetric result
+MIRRORED = 32  # rows of a triangle that are copied to the other one at once
 VALUE_ROLES = ("value", "input")  # of the text entries that make values
 ROWS_IN_FLOAT32 = 8192  # rows summed in float32 before the sum is moved to float64
 
@@ -219,14 +220,26 @@ class _SelfProduct:
             self._flush()
 
     def finish(self) -> Tensor:
-        """The whole symmetric sum, (d, d) float64."""
+        """The whole symmetric sum, (d, d) float64. Nothing can be added after it."""
         self._flush()
-        return self.total.triu_().add_(self.total.triu(1).T)
+        del self.part
+        _mirror(self.total)
+        return self.total
 
     def _flush(self) -> None:
         self.total += self.part.to(self.total.device)
         self.part.zero_()
         self.rows = 0
+
+
+def _mirror(matrix: Tensor) -> None:
+    """Copy the upper triangle of `matrix` (d, d) to the lower one, in place: wide texts' take gigabytes each."""
+    width = len(matrix)
+    for start in range(0, width, MIRRORED):
+        stop = min(start + MIRRORED, width)
+        block = matrix[start:stop, start:stop]
+        block.copy_(block.triu() + block.triu(1).T)
+        matrix[stop:, start:stop] = matrix[start:stop, stop:].T
 
 
 def algebra_device(device: torch.device) -> torch.device:

@@ -1,4 +1,4 @@
-"""How much memory an erasure takes at its peak, and whether it is there: asked before the long work.
+"""How much memory an erasure, or a comparison of two models, takes at its peak: asked before the long work.
 
 Nearly all of it are float64 matrices of the width d of a text squared (1.9 GB each for Flux.2, where d = 15360), and
 float64 copies of the erased tokens. How many there are at once was counted on what is allocated, see
@@ -7,10 +7,11 @@ float64 copies of the erased tokens. How many there are at once was counted on w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..algebra.gram import VALUE_ROLES
+from ..models.text_entries import TextEntry
 from ..storage.disk_space import describe_size
 from .plan import Plan
 from .settings import EraseSettings
@@ -23,6 +24,10 @@ WITH_KEYS = {"paper": (7, 16), "prior": (8, 16), "strict": (18, 20), "orthogonal
 WORKSPACE = {"paper": 1, "prior": 1, "strict": 3, "orthogonal": 1}
 # (n, d) matrices for n erased tokens: in any case, and for each epoch; and for n tokens of probes.
 COPIES, COPIES_AN_EPOCH, COPIES_OF_PROBES = 14, 4, 2
+# The same for the Gram matrices of an original and an edited model side by side and what is derived from them, see
+# `accumulate_pair_grams`; and (d_out, d) ones of the highest weight, or then (n, d) ones for n tokens.
+COMPARED = {"all values": 9, "with keys": 14}
+COMPARED_TOKENS, COMPARED_WEIGHTS = 8, 3
 NUMBER = 8  # bytes of a float64
 
 
@@ -42,21 +47,41 @@ def require_memory(plan: Plan, available: int) -> None:
     if needed <= available:
         return
     widest = max(plan.settings, key=plan.widths.__getitem__)
-    width = plan.widths[widest]
     least = estimate_memory(replace(plan, settings=_make_small(plan.settings)))
-    fix = "Close what else takes memory, or use a machine with more"
-    if least <= available:
-        fix += f"; mode 'paper' with seal 0 and 0 epochs would need {describe_size(least)}"
-    raise ValueError(
-        f"this erasure needs about {describe_size(needed)} of memory, but {describe_size(available)} are available: "
-        f"the text of this model is {width} wide (stream '{widest}'), and each matrix of that width squared takes "
-        f"{describe_size(NUMBER * width**2)}. {fix}."
+    fix = f"; mode 'paper' with seal 0 and 0 epochs would need {describe_size(least)}" if least <= available else ""
+    raise ValueError(_describe_lack("this erasure", needed, available, widest, plan.widths[widest]) + fix + ".")
+
+
+def estimate_comparison(entries: Sequence[TextEntry], rows: int) -> int:
+    """Bytes it takes to compare two models' text `entries` of one stream and to derive `rows` tokens; as above."""
+    width, height = entries[0].shape[1], max(entry.shape[0] for entry in entries)
+    squares = COMPARED["all values" if _are_all_values(entries) else "with keys"]
+    return NUMBER * width * (squares * width + max(COMPARED_TOKENS * rows, COMPARED_WEIGHTS * height))
+
+
+def require_comparison(entries: Sequence[TextEntry], rows: int, available: int) -> None:
+    """ValueError unless that fits into `available` bytes."""
+    needed = estimate_comparison(entries, rows)
+    if needed > available:
+        stream, width = entries[0].stream, entries[0].shape[1]
+        raise ValueError(_describe_lack("comparing these models", needed, available, stream, width) + ".")
+
+
+def _describe_lack(work: str, needed: int, available: int, stream: str, width: int) -> str:
+    return (
+        f"{work} needs about {describe_size(needed)} of memory, but {describe_size(available)} are available: "
+        f"the text of this model is {width} wide (stream '{stream}'), and each matrix of that width squared takes "
+        f"{describe_size(NUMBER * width**2)}. Close what else takes memory, or use a machine with more"
     )
+
+
+def _are_all_values(entries: Sequence[TextEntry]) -> bool:
+    return all(entry.role in VALUE_ROLES for entry in entries)
 
 
 def _estimate_stream(plan: Plan, stream: str, settings: EraseSettings) -> int:
     entries, width, mode = plan.model.streams[stream], plan.widths[stream], settings.edit.mode
-    counts = ALL_VALUES if all(entry.role in VALUE_ROLES for entry in entries) else WITH_KEYS
+    counts = ALL_VALUES if _are_all_values(entries) else WITH_KEYS
     squares = counts[mode][settings.seal > 0] + WORKSPACE[mode] - settings.needs_prior  # counted with the others
     heights = [entry.shape[0] for entry in entries]
     copies = (COPIES + COPIES_AN_EPOCH * settings.epochs) * len(plan.texts.concepts.pairs)

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 import pytest
 import torch
 
-from rece_core.algebra.gram import Weight
+from rece_core.algebra.gram import Weight, accumulate_pair_grams
+from rece_core.attacks.red_team import measure_attack
+from rece_core.erasing.derive import Derivation
 from rece_core.erasing.erase_streams import erase_streams
-from rece_core.erasing.memory import estimate_memory, require_memory
+from rece_core.erasing.memory import estimate_comparison, estimate_memory, require_comparison, require_memory
 from rece_core.erasing.plan import Plan, plan_erasure
 from rece_core.erasing.settings import MODES, EditSettings, EraseSettings
 from rece_core.models.text_entries import Family, TextEntry
@@ -88,3 +90,29 @@ def test_too_little_memory_is_told_with_what_would_fit() -> None:
         require_memory(plan, int(16e9))
     with pytest.raises(ValueError, match=r"or use a machine with more\.$"):
         require_memory(plan, int(4e9))
+
+
+@pytest.mark.parametrize("rows", (4, WIDTH))
+@pytest.mark.parametrize("height", (HEIGHT, 2 * WIDTH))
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_what_a_comparison_takes(kind: str, height: int, rows: int) -> None:
+    entries = [TextEntry(f"{number}.weight", role, (height, WIDTH)) for number, role in enumerate(KINDS[kind])]
+    pairs = (
+        (Weight(entry.name, entry.role, randn(0, *entry.shape, dtype=torch.float32)), randn(1, *entry.shape).float())
+        for entry in entries
+    )
+    with torch.no_grad(), PeakMemory() as memory:
+        target, anchor = (EncodedText(name, randn(2, rows, WIDTH, dtype=torch.float32), 1) for name in "ab")
+        pair, values = accumulate_pair_grams(pairs)
+        derived = Derivation(pair, 0.1).derive(target.tokens)
+        measure_attack(pair, values, target, anchor, EncodedText("derived", derived, 1))
+    assert memory.peak <= estimate_comparison(entries, rows) <= 1.5 * memory.peak
+
+
+def test_too_little_memory_for_a_comparison_is_told() -> None:
+    entries = [TextEntry("txt_in.weight", "input", (6144, 15360))]
+    needed = estimate_comparison(entries, 512)
+    require_comparison(entries, 512, needed)
+    told = r"comparing these models needs about \d\d\.\d GB of memory, but 8\.0 GB are available: .*15360 wide.*more\.$"
+    with pytest.raises(ValueError, match=told):
+        require_comparison(entries, 512, int(8e9))

@@ -49,6 +49,7 @@ def main(host: str, file: str) -> None:
     weights = {name: weight.clone() for name, weight in build(CASES["SD 1.x"]).diffusion_model.state_dict().items()}
     found = {name: read_all(name, *save(weights)) for name, save in make_savers().items()}
     found["refused"] = refuse_all(weights)
+    found["room"] = find_room(weights)
     Path(file).write_text(json.dumps({"host": comfyui_version.__version__, "types": found}, indent=1), "utf-8")
 
 
@@ -223,9 +224,22 @@ def refuse_all(weights: Mapping[str, Tensor]) -> dict[str, str]:
     return said
 
 
-def say(read: Callable[[Any, str], Tensor], model: Any, name: str) -> str:
+def find_room(weights: Mapping[str, Tensor]) -> dict[str, str]:
+    """Where work of two sizes is done for a model on another device, and what is said of a copy that fits nowhere."""
+    model = load("float32", dict(weights), None)
+    # Of all devices but the CPU, this is the one whose memory the host can tell without having it.
+    model.load_device = torch.device("mps")
+    host_weights, sizes = import_pack("nodes.host_weights"), {"small": 1, "large": 1 << 60}
+    found = {name: str(host_weights.choose_device(model, needed)[0]) for name, needed in sizes.items()}
+    endless = torch.empty(1 << 48, device="meta")
+    model.model.diffusion_model.register_parameter("endless", torch.nn.Parameter(endless, requires_grad=False))
+    return {**found, "copy": say(host_weights.copy_weights, model)}
+
+
+def say(call: Callable[..., Any], *arguments: Any) -> str:
+    """The message of the error that the call ends with."""
     try:
-        read(model, name)
+        call(*arguments)
     except ValueError as error:
         return str(error)
     return "nothing"

@@ -64,3 +64,9 @@ def test_weights_that_only_other_nodes_can_read(types: Mapping[str, Any]) -> Non
         r"stored as uint8 \(Parameter\), which only the nodes .*unquantised or fp8", types["refused"]["packed"]
     )
     assert re.search(r"rescaled channel by channel \(AWQ smoothing\)", types["refused"]["rescaled"])
+
+
+def test_large_work_is_done_where_there_is_memory(types: Mapping[str, Any]) -> None:
+    room = types["room"]
+    assert (room["small"], room["large"]) == ("mps", "cpu")
+    assert re.search(r"a copy of the model in float32, \d+\.\d GB, but .* free on mps\. .* RECE Red Team", room["copy"])
