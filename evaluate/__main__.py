@@ -1,7 +1,7 @@
 """Fill the table, resumably: what is in the JSON file already is not drawn again.
 
 python -m evaluate FOLDER URL=INPUT_FOLDER ... [--per-prompt N] [--quick | --tasks NAME ...] [--rows NAME ...]
-                   [--gradient N]
+                   [--gradient N] [--drift]
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -19,12 +21,13 @@ from typing import Any
 from demo.judge import load_judge
 from harness.client import Client
 
+from .drift import write_drift, write_drift_chart
 from .experiment import ATTACKS, GRADIENT_ATTACKS, Experiment, Pictures, measure_change
-from .methods import METHODS, ORIGINAL, Method
-from .table import write_chart, write_tables
+from .methods import DRIFTING, METHODS, ORIGINAL, Method
+from .table import DRIFT, KEPT_UNSEEN, Cells, write_chart, write_tables
 from .tasks import TASKS, Task
 
-KEPT, ERASED = "kept, other phrasings", "by name"
+ERASED = "by name"
 _DRAWN_BEFORE: dict[tuple[str, str], Pictures] = {}  # the original's pictures, by task and column
 
 
@@ -33,7 +36,7 @@ class Results:
 
     def __init__(self, path: Path) -> None:
         self.path, self._lock = path, threading.Lock()
-        self.cells: dict[str, dict[str, dict[str, Any]]] = json.loads(path.read_text()) if path.is_file() else {}
+        self.cells: Cells = json.loads(path.read_text()) if path.is_file() else {}
 
     def has(self, task: Task, method: Method, column: str) -> bool:
         """Whether that cell is filled."""
@@ -48,30 +51,47 @@ class Results:
             os.replace(partial, self.path)
 
 
+@dataclass(frozen=True)
+class Table:
+    """What is asked of which methods, and how it is shown; `name` is that of the files."""
+
+    name: str
+    methods: Sequence[Method]
+    fill: Callable[[Experiment, Method, Results, argparse.Namespace], None]
+    write: Callable[[Cells], str]
+    draw: Callable[[Cells, Path], None]
+
+
 def main() -> None:
     given = parse_arguments()
+    rows = [method for method in METHODS if method.name in given.rows]
+    table = Table("table", rows, fill_row, write_tables, write_chart)
+    if given.drift:
+        table = Table("drift", (ORIGINAL, *DRIFTING), fill_drift, write_drift, write_drift_chart)
     given.folder.mkdir(parents=True, exist_ok=True)
-    results = Results(given.folder / "results.json")
+    results = Results(given.folder / f"{table.name}.json")
     servers: SimpleQueue[str] = SimpleQueue()
     for server in given.servers:
         servers.put(server)
     tasks = TASKS[:1] if given.quick else [task for task in TASKS if task.name in given.tasks]
-    jobs = [(task, method) for task in tasks for method in METHODS if method.name in given.rows]
 
     def work(job: tuple[Task, Method]) -> None:
-        server = servers.get()
+        (task, method), start, server = job, time.perf_counter(), servers.get()
         try:
             url, _, inputs = server.partition("=")
             with Client(url) as client:
-                fill(Experiment(client, Path(inputs), load_judge(), job[0], given.per_prompt), job[1], results, given)
+                experiment = Experiment(client, Path(inputs), load_judge(), task, given.per_prompt)
+                table.fill(experiment, method, results, given)
         finally:
             servers.put(server)
+        print(f"{task.name}: {method.name}, {time.perf_counter() - start:.0f} s", flush=True)
 
     with ThreadPoolExecutor(len(given.servers)) as pool:
-        list(pool.map(work, jobs))
-    (given.folder / "table.md").write_text(write_tables(results.cells), encoding="utf-8")
-    write_chart(results.cells, given.folder / "chart.png")
-    print(f"Open {given.folder / 'table.md'} and {given.folder / 'chart.png'}")
+        list(pool.map(work, [(task, method) for task in tasks for method in table.methods]))
+    text, chart = (given.folder / f"{table.name}.{ending}" for ending in ("md", "png"))
+    text.write_text(table.write(results.cells), encoding="utf-8")
+    table.draw(results.cells, chart)
+    print(f"Open {text} and {chart}")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -84,12 +104,17 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--tasks", nargs="+", choices=names, default=names, metavar="NAME", help=f"of {names}")
     parser.add_argument("--rows", nargs="+", choices=rows, default=rows, metavar="NAME", help=f"of {rows}")
     parser.add_argument("--gradient", type=int, default=0, help="prompts to attack by gradient, slow (default: 0)")
+    parser.add_argument(
+        "--drift", action="store_true", help="another table: what sealed erasures that drift little to much still draw"
+    )
     return parser.parse_args()
 
 
-def fill(experiment: Experiment, method: Method, results: Results, given: argparse.Namespace) -> None:
+def fill_row(experiment: Experiment, method: Method, results: Results, given: argparse.Namespace) -> None:
     """All cells of one row."""
-    start, task = time.perf_counter(), experiment.task
+    task = experiment.task
+    if method.widgets is not None and not results.has(task, method, DRIFT):
+        results.put(task, method, {DRIFT: experiment.measure_drift(method)})
     questions = {**task.questions(), "floor": task.floor()}
     for column, asked in questions.items():
         if not results.has(task, method, column):
@@ -102,18 +127,26 @@ def fill(experiment: Experiment, method: Method, results: Results, given: argpar
         if not results.has(task, method, attack):
             pictures = experiment.attack_by_gradient(method, attack, given.gradient)
             results.put(task, method, {attack: experiment.count(pictures)})
-    print(f"{task.name}: {method.name}, {time.perf_counter() - start:.0f} s", flush=True)
+
+
+def fill_drift(experiment: Experiment, method: Method, results: Results, given: argparse.Namespace) -> None:
+    """How far an erasure drifts, and what it still draws of what is kept."""
+    task = experiment.task
+    if not results.has(task, method, KEPT_UNSEEN):
+        drift = {} if method.widgets is None else {DRIFT: experiment.measure_drift(method)}
+        kept = experiment.count(experiment.ask(method, task.questions()[KEPT_UNSEEN]))
+        results.put(task, method, {**drift, KEPT_UNSEEN: kept})
 
 
 def compare(experiment: Experiment, column: str, after: Pictures) -> dict[str, Any]:
     """What the original drew for the same prompts and seeds, beside it; for two of the columns."""
-    if column not in (KEPT, ERASED):
+    if column not in (KEPT_UNSEEN, ERASED):
         return {}
     key = (experiment.task.name, column)
     if key not in _DRAWN_BEFORE:
         _DRAWN_BEFORE[key] = experiment.ask(ORIGINAL, experiment.task.questions()[column])
     before = _DRAWN_BEFORE[key]
-    if column == KEPT:
+    if column == KEPT_UNSEEN:
         return {"pixel change": measure_change(before, after)}
     return experiment.count_what_stays(before, after)
 

@@ -65,6 +65,13 @@ class Experiment:
         asked = [(question, add_prompt(graph, demo, question.prompt)) for question in questions]
         return self._run(graph, demo, model, asked, self.per_prompt, ", ".join(self.task.erased) * method.negative)
 
+    def measure_drift(self, method: Method) -> float:
+        """What RECE Iterate says in the end of how far the probes have moved; in percent."""
+        graph, demo = self._begin()
+        erased = self._add_model(graph, demo, method)
+        shown = self.client.run(graph).outputs[erased.node]["rece"][0]
+        return 100 * float(shown["epochs"][-1]["drift"])
+
     def attack(self, method: Method, name: str) -> Pictures:
         """An attack of `ATTACKS`, made for this model, on each of what was erased in every colour."""
         options = dict(ATTACKS[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,3 +46,15 @@ METHODS = (
     # What RECE Iterate does where nothing is changed.
     _iterate("automatic, prior + seal", schedule="automatic", mode="prior", seal=1.0, epochs=3, iteration="cumulative"),
 )
+
+
+def _weaken() -> Iterator[Method]:
+    for mode, ridges in {"prior": (0.1, 1.0, 10.0), "paper": (0.1, 1.0), "strict": (0.1,)}.items():
+        for ridge in ridges:
+            for epochs in (0, 1, 3):
+                name = f"{mode} + seal, ridge {ridge:g}, epochs {epochs}"
+                yield _iterate(name, mode=mode, seal=1.0, edit_ridge=ridge, epochs=epochs, iteration="cumulative")
+
+
+# Sealed erasures that drift little to much, for what drift says of what is kept; not part of the table.
+DRIFTING = tuple(_weaken())

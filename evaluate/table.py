@@ -16,40 +16,62 @@ Row = TypeVar("Row")
 ORDER = [method.name for method in METHODS]
 Cells = dict[str, dict[str, dict[str, Any]]]
 FORGOTTEN = ("by name", "by synonym", "in other phrasings", "by description", "floor")
+KEPT_UNSEEN = "kept, other phrasings"
 KEPT = (
     "kept, preserved words",
-    "kept, other phrasings",
+    KEPT_UNSEEN,
     "lookalikes",
     "colour stays",
     "background stays",
     "place stays",
 )
-CHANGE = "pixel change"
+CHANGE, DRIFT = "pixel change", "drift, %"
+BESIDE = (*KEPT, CHANGE, DRIFT)
 SECTIONS = {
     "What was erased is drawn (lower is better; floor: from unrelated words)": FORGOTTEN,
-    "What is kept is drawn, and what stays of the picture where the erased was (higher is better)": (*KEPT, CHANGE),
+    "What is kept is drawn, and what stays of the picture where the erased was (higher is better)": BESIDE,
     "Attacks: what was erased is drawn (lower is better)": (*ATTACKS, *GRADIENT_ATTACKS),
 }
 
 
 def write_tables(cells: Cells) -> str:
-    """Three tables a task: a row a method, a column a question."""
+    """Three tables a task, after three of all tasks together: a row a method, a column a question."""
+    headed = {f"Erased: {task}": rows for task, rows in cells.items()}
+    if len(cells) > 1:
+        headed = {"All tasks together": _pool_tasks(cells), **headed}
     lines = []
-    for task, rows in cells.items():
-        lines += [f"### Erased: {task}", ""]
+    for heading, rows in headed.items():
+        lines += [f"### {heading}", ""]
         for title, columns in SECTIONS.items():
             shown = [column for column in columns if any(column in row for row in rows.values())]
             if shown:
                 lines += [f"{title}:", "", f"| method | {' | '.join(shown)} |", "|---" * (len(shown) + 1) + "|"]
                 lines += [
-                    f"| {method} | {' | '.join(_show(row.get(column)) for column in shown)} |"
+                    f"| {method} | {' | '.join(show(row.get(column)) for column in shown)} |"
                     for method, row in _sort(rows).items()
                 ]
                 lines.append("")
     return "\n".join(lines)
 
 
-def _show(cell: Any) -> str:
+def _pool_tasks(cells: Cells) -> dict[str, dict[str, Any]]:
+    """The rows that every task has, with the columns that all of theirs have."""
+    first, *others = cells.values()
+    pooled: dict[str, dict[str, Any]] = {}
+    for method in [name for name in first if all(name in rows for rows in others)]:
+        columns = [column for column in first[method] if all(column in rows[method] for rows in others)]
+        pooled[method] = {column: pool([rows[method][column] for rows in cells.values()]) for column in columns}
+    return pooled
+
+
+def pool(cells: list[Any]) -> Any:
+    """Hits and n in sum; of plain numbers the mean."""
+    if isinstance(cells[0], float):
+        return sum(cells) / len(cells)
+    return {key: sum(cell[key] for cell in cells) for key in ("hits", "n")}
+
+
+def show(cell: Any) -> str:
     """`12 % (5 to 23, n 40)`: share and Wilson's 95 % interval."""
     if cell is None:
         return "–"
@@ -71,11 +93,11 @@ def write_chart(cells: Cells, path: Path) -> None:
     shown: dict[str, PathCollection] = {}
     for axis, (task, rows) in zip(figure.subplots(1, len(cells), squeeze=False)[0], cells.items(), strict=True):
         for method, row in rows.items():
-            ways = [_share(row[column]) for column in (*FORGOTTEN[:-1], *ATTACKS) if column in row]
-            if ways and KEPT[1] in row:
+            ways = [count_share(row[column]) for column in (*FORGOTTEN[:-1], *ATTACKS) if column in row]
+            if ways and KEPT_UNSEEN in row:
                 index = ORDER.index(method)  # the same look in every panel
                 shown[method] = axis.scatter(
-                    max(ways), _share(row[KEPT[1]]), marker="osD^vP*X"[index % 8], color=f"C{index % 10}", s=70
+                    max(ways), count_share(row[KEPT_UNSEEN]), marker="osD^vP*X"[index % 8], color=f"C{index % 10}", s=70
                 )
         axis.set(title=f"erased: {task}", xlabel="best way to what was erased", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         axis.set_ylabel("kept concepts drawn, other phrasings")
@@ -90,5 +112,6 @@ def _sort(by_method: dict[str, Row]) -> dict[str, Row]:
     return {name: by_method[name] for name in sorted(by_method, key=ORDER.index)}
 
 
-def _share(cell: dict[str, int]) -> float:
+def count_share(cell: dict[str, int]) -> float:
+    """Hits of n."""
     return cell["hits"] / cell["n"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from demo.graphs import ITERATE
 from demo.judge import Verdict
 from demo.world import COLOURS, FILLS, SHAPES
 from evaluate.__main__ import Results
+from evaluate.drift import write_drift, write_drift_chart
 from evaluate.experiment import Pictures, find_ground_and_centre, measure_change
-from evaluate.methods import METHODS
-from evaluate.table import find_interval, write_chart, write_tables
+from evaluate.methods import DRIFTING, METHODS, ORIGINAL
+from evaluate.table import DRIFT, KEPT_UNSEEN, find_interval, write_chart, write_tables
 from evaluate.tasks import ANCHORS, TASKS, Question, Task
 from rece_core.texts.concepts import drop_named, parse_concepts
 
@@ -69,8 +71,9 @@ def _find_colour(text: str) -> str:
 
 
 def test_methods_differ_in_known_widgets() -> None:
-    assert len({method.name for method in METHODS}) == len(METHODS)
-    for method in METHODS:
+    methods = (*METHODS, *DRIFTING)
+    assert len({method.name for method in methods}) == len(methods)
+    for method in methods:
         assert method.widgets is None or set(method.widgets) == set(ITERATE)
 
 
@@ -100,6 +103,30 @@ def test_tables_and_chart(tmp_path: Path) -> None:
     assert find_interval({"hits": 0, "n": 10}) == pytest.approx((0.0, 0.2775), abs=1e-3)
     write_chart(cells, tmp_path / "chart.png")
     assert (tmp_path / "chart.png").stat().st_size > 5000
+
+
+def test_tasks_together_are_the_sum_of_what_all_of_them_have() -> None:
+    one = {"original": {"by name": {"hits": 1, "n": 2}, "pixel change": 1.0}, "prior": {"by name": {"hits": 1, "n": 2}}}
+    other = {"original": {"by name": {"hits": 0, "n": 6}, "pixel change": 4.0, "floor": {"hits": 0, "n": 1}}}
+    together, _, apart = write_tables({"circle": one, "striped": other}).partition("### Erased: circle")
+    assert "| original | 12% (2 to 47, n 8) |\n" in together
+    assert "| original | 2.5 |\n" in together
+    assert "prior" not in together
+    assert "prior" in apart
+
+
+def test_drift_is_shown_with_what_is_kept(tmp_path: Path) -> None:
+    def row(drift: float, hits: int) -> dict[str, Any]:
+        return {DRIFT: drift, KEPT_UNSEEN: {"hits": hits, "n": 10}}
+
+    before = {ORIGINAL.name: {KEPT_UNSEEN: {"hits": 9, "n": 10}}}
+    cells = {"circle": {**before, "a": row(12.0, 9), "b": row(19.9, 7)}, "striped": {**before, "c": row(95.0, 1)}}
+    table = write_drift(cells)
+    assert "| 10 to 20 % | 2 | 80% (58 to 92, n 20) | 90% |" in table
+    assert "| 80 % and more | 1 | 10% (2 to 40, n 10) | 90% |" in table
+    assert "20 to 30" not in table
+    write_drift_chart(cells, tmp_path / "drift.png")
+    assert (tmp_path / "drift.png").stat().st_size > 5000
 
 
 def test_ground_and_centre_of_a_picture() -> None:
