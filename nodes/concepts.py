@@ -10,6 +10,7 @@ from comfy_api.latest import io
 from ..rece_core.erasing.choices import choose_concepts
 from ..rece_core.texts.presets import PRESETS
 from ..rece_core.texts.prior import parse_captions
+from ..rece_core.texts.wording import count
 from .host import show_on_node
 from .types import CATEGORY, ConceptsType, fold_inputs
 
@@ -105,9 +106,10 @@ class ReceConcepts(io.ComfyNode):
             captions=() if captions == EVERYDAY else _read_captions(captions),
             embeddings=[rows for tokens, _ in embeddings or () for rows in tokens],
         )
-        count = len(concepts.pairs)
-        text = f"{len(concepts.concepts)} concepts, {count} texts, {len(concepts.embeddings)} embeddings to erase"
-        return io.NodeOutput(concepts, count, ui=show_on_node(text))
+        texts = len(concepts.pairs)
+        parts = {"concept": len(concepts.concepts), "text": texts, "embedding": len(concepts.embeddings)}
+        counted = [count(number, noun) for noun, number in parts.items() if number]
+        return io.NodeOutput(concepts, texts, ui=show_on_node(f"{', '.join(counted)} to erase"))
 
     @classmethod
     def fingerprint_inputs(cls, captions=EVERYDAY, **others) -> float:

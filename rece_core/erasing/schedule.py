@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from ..texts.wording import count
 from .erase import EpochRecord, EpochResult
-from .settings import EraseSettings, count_epochs
+from .settings import EraseSettings
 
 RIDGES = (100.0, 10.0, 1.0, 0.1, 0.01)  # from gentle to thorough
 # On the demo model an epoch that lowers `recoverable` by less costs more of what is kept than it closes.
@@ -76,7 +77,7 @@ def search_schedule(run: Run, settings: EraseSettings, goals: Goals) -> Schedule
 def _follow(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:
     records: list[EpochRecord] = []
     least = min(SEALED_EPOCHS, settings.epochs) if settings.seal else 0
-    reason = f"the most that was asked for, {count_epochs(settings.epochs)}"
+    reason = f"the most that was asked for, {count(settings.epochs, 'epoch')}"
     for result in run(settings):
         record = result.record
         if records and record.drift > goals.drift:
@@ -95,7 +96,7 @@ def _follow(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:
             reason = f"what is recoverable, {record.recoverable:.1%}, is within the goal of {goals.recoverable:.1%}"
             break
     chosen = replace(settings, epochs=len(records) - 1)
-    found = f"edit ridge {settings.edit.ridge:g}, {count_epochs(chosen.epochs)}: {reason}."
+    found = f"edit ridge {settings.edit.ridge:g}, {count(chosen.epochs, 'epoch')}: {reason}."
     return Schedule(chosen, tuple(records), last, found)
 
 

@@ -84,11 +84,6 @@ class EraseSettings:
         _require_choice("iteration", self.iteration, ITERATIONS)
 
 
-def count_epochs(epochs: int) -> str:
-    """`1 epoch`, `2 epochs`."""
-    return "1 epoch" if epochs == 1 else f"{epochs} epochs"
-
-
 def choose_ridge_scale(tokens: Tensor) -> str:
     """The ridge scale for an encoder that gives `tokens` (n, d) for an ordinary text.
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ..erasing.erase import EpochRecord
 from ..erasing.erasure import Erasure
-from ..erasing.settings import EraseSettings, count_epochs
+from ..erasing.settings import EraseSettings
+from ..texts.wording import count
 
 HEADER = ("after", "forgotten", "recoverable", "at norm", "drift", "rank", "condition")
 LEGEND = (
@@ -31,7 +32,7 @@ def describe_settings(settings: EraseSettings) -> str:
     edit = settings.edit
     seal = f", sealed {settings.seal:.0%} (caution {settings.seal_caution:g})" if settings.seal else ""
     return (
-        f"mode {edit.mode}{seal}, {count_epochs(settings.epochs)} ({settings.iteration}), edit ridge {edit.ridge:g} "
+        f"mode {edit.mode}{seal}, {count(settings.epochs, 'epoch')} ({settings.iteration}), edit ridge {edit.ridge:g} "
         f"({edit.ridge_scale}), derivation ridge {settings.derivation_ridge:g}"
     )
 
