@@ -37,6 +37,7 @@ from harness.server import Server, ServerError, link_folder
 
 #: What the type checker reads by its name; `nodes` is read as a part of the pack, see `_check_types_of_nodes`.
 TYPED = ("rece_core", "harness", "demo", "bench", "evaluate", "registry", "example_workflows", "run.py")
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 #: What ESLint and Prettier read.
 SCRIPTS = ("web/js/**/*.js", "tests/web/**/*.js", "eslint.config.js")
 
@@ -85,7 +86,7 @@ def test(more: list[str]) -> int:
 
 
 def lint(more: list[str]) -> int:
-    """Check style, types and layers; for the page's scripts with ESLint, Prettier and the TypeScript compiler."""
+    """Check style, types, layers, GitHub's workflow, and the page's scripts (ESLint, Prettier, TypeScript)."""
     python = prepare_environment()
     checks = [
         call([python, "-m", "ruff", "check"], cwd=ROOT),
@@ -93,6 +94,7 @@ def lint(more: list[str]) -> int:
         call([python, "-m", "mypy", *(name for name in TYPED if (ROOT / name).exists())], cwd=ROOT),
         _check_types_of_nodes(python),
         call([python, "-c", "from importlinter.cli import lint_imports_command as check; check()"], cwd=ROOT),
+        call([python, "-m", "check_jsonschema", "--builtin-schema=vendor.github-workflows", *WORKFLOWS], cwd=ROOT),
         *_check_scripts(python),
     ]
     return max(checks)
