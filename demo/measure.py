@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from harness.marks import fill_marks
+
 from .captions import SHAPE_NAMES, Caption, write_caption
 from .judge import classify, load_judge
 from .training.host import prepare_host
@@ -148,16 +150,6 @@ def tabulate(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def fill_readme(figures: dict[str, Any]) -> None:
-    """Put the tables between README's two marks."""
-    readme = FOLDER / "README.md"
-    before, _, rest = readme.read_text().partition("<!-- figures -->\n")
-    _, mark, after = rest.partition("<!-- end of figures -->")
-    if not mark:
-        raise ValueError(f"{readme} has no marks <!-- figures --> and <!-- end of figures -->; put both back")
-    readme.write_text(f"{before}<!-- figures -->\n{tabulate(figures)}\n{mark}{after}")
-
-
 def save_contact_sheet(models: tuple[Any, Any, Any]) -> None:
     """One picture of every shape in every fill, colours in turn, as a JPEG."""
     colours = list(COLOURS)
@@ -195,7 +187,7 @@ def main() -> None:
         weights = sum(path.stat().st_size for path in (FOLDER / "weights").glob("*.safetensors"))
         figures["megabytes"] = round(weights / 1e6, 2)
         FIGURES.write_text(json.dumps(figures, indent=2) + "\n")
-        fill_readme(figures)
+        fill_marks(FOLDER / "README.md", "figures", tabulate(figures))
         save_contact_sheet(models)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,26 +36,29 @@ SECTIONS = {
 
 
 def write_tables(cells: Cells) -> str:
-    """Three tables a task, after three of all tasks together: a row a method, a column a question."""
+    """All tasks together, then each task; see `write_rows`."""
     headed = {f"Erased: {task}": rows for task, rows in cells.items()}
     if len(cells) > 1:
-        headed = {"All tasks together": _pool_tasks(cells), **headed}
+        headed = {"All tasks together": pool_tasks(cells), **headed}
+    return "\n".join(f"### {heading}\n\n{write_rows(rows)}" for heading, rows in headed.items())
+
+
+def write_rows(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """Three tables: a row a method, a column a question."""
     lines = []
-    for heading, rows in headed.items():
-        lines += [f"### {heading}", ""]
-        for title, columns in SECTIONS.items():
-            shown = [column for column in columns if any(column in row for row in rows.values())]
-            if shown:
-                lines += [f"{title}:", "", f"| method | {' | '.join(shown)} |", "|---" * (len(shown) + 1) + "|"]
-                lines += [
-                    f"| {method} | {' | '.join(show(row.get(column)) for column in shown)} |"
-                    for method, row in _sort(rows).items()
-                ]
-                lines.append("")
+    for title, columns in SECTIONS.items():
+        shown = [column for column in columns if any(column in row for row in rows.values())]
+        if shown:
+            lines += [f"{title}:", "", f"| method | {' | '.join(shown)} |", "|---" * (len(shown) + 1) + "|"]
+            lines += [
+                f"| {method} | {' | '.join(show(row.get(column)) for column in shown)} |"
+                for method, row in _sort(rows).items()
+            ]
+            lines.append("")
     return "\n".join(lines)
 
 
-def _pool_tasks(cells: Cells) -> dict[str, dict[str, Any]]:
+def pool_tasks(cells: Cells) -> dict[str, dict[str, Any]]:
     """The rows that every task has, with the columns that all of theirs have."""
     first, *others = cells.values()
     pooled: dict[str, dict[str, Any]] = {}
@@ -107,7 +111,7 @@ def write_chart(cells: Cells, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def _sort(by_method: dict[str, Row]) -> dict[str, Row]:
+def _sort(by_method: Mapping[str, Row]) -> dict[str, Row]:
     """In the order of the methods."""
     return {name: by_method[name] for name in sorted(by_method, key=ORDER.index)}
 
