@@ -22,9 +22,8 @@ def main() -> None:
     cells, drifts = (json.loads((FOLDER / f"{name}.json").read_text("utf-8")) for name in ("table", "drift"))
     document = DOCS / "evaluation.md"
     fill_marks(document, "all tasks", write_rows(pool_tasks(cells)))
-    fill_marks(
-        document, "tasks", "\n".join(f"### Erased: {task}\n\n{write_rows(rows)}" for task, rows in cells.items())
-    )
+    tables = [f"### Erased: {task}\n\n{write_rows(rows)}" for task, rows in cells.items()]
+    fill_marks(document, "tasks", "\n".join(tables))
     fill_marks(document, "drift", write_drift(drifts))
     for name, chart in CHARTS.items():
         shutil.copyfile(FOLDER / f"{name}.png", DOCS / chart)
