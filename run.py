@@ -106,7 +106,7 @@ def bench(more: list[str]) -> int:
 
 
 def evaluate(more: list[str]) -> int:
-    """Compare ways to make the small model forget, under attack, in an hour or two: see `out/evaluate`."""
+    """Compare ways to make the small model forget, under attack, in an hour or so: see `out/evaluate`."""
     python = prepare_environment()
     host = prepare_host(python)
     os.environ["OMP_NUM_THREADS"] = "1"  # a server a core draws more than one server on all of them

@@ -1,4 +1,4 @@
-"""Put what `run.py evaluate` and `run.py evaluate --drift` found into docs/evaluation.md, and the charts beside it.
+"""Put what `run.py evaluate` and `run.py evaluate --drift` found into README and docs/evaluation.md, with the charts.
 
 python -m evaluate.publish
 """
@@ -7,26 +7,57 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
+from typing import Any
 
 from harness.environment import ROOT
 from harness.marks import fill_marks
 
 from .drift import write_drift
-from .table import pool_tasks, write_rows
+from .table import KEPT_UNSEEN, count_share, pool_tasks, write_rows
 
 FOLDER, DOCS = ROOT / "out" / "evaluate", ROOT / "docs"
+SHORT = {
+    "original": "original",
+    "negative prompt": "negative prompt",
+    "first edit (UCE)": "first edit (UCE)",
+    "RECE, as in the paper": "RECE, as in the paper",
+    "RECE, cumulative": "RECE, cumulative",
+    "prior": "preserve prior",
+    "strict": "strict",
+    "automatic, prior + seal": "**preserve prior and seal, automatic** (the default)",
+    "prior + seal, hardened": "preserve prior and seal, hardened by what the red team found",
+}
+COLUMNS = {
+    "by name": "by name",
+    "by description": "by description",
+    KEPT_UNSEEN: "kept, unseen phrasings",
+    "derived, adaptive": "adaptive attack",
+    "adaptive × 2.5": "at 2.5 × its norm",
+}
 CHARTS = {"table": "evaluation.png", "drift": "evaluation-drift.png"}
 
 
 def main() -> None:
     cells, drifts = (json.loads((FOLDER / f"{name}.json").read_text("utf-8")) for name in ("table", "drift"))
-    document = DOCS / "evaluation.md"
-    fill_marks(document, "all tasks", write_rows(pool_tasks(cells)))
+    together, document = pool_tasks(cells), DOCS / "evaluation.md"
+    fill_marks(ROOT / "README.md", "evaluation", write_short(together))
+    fill_marks(document, "all tasks", write_rows(together))
     tables = [f"### Erased: {task}\n\n{write_rows(rows)}" for task, rows in cells.items()]
     fill_marks(document, "tasks", "\n".join(tables))
     fill_marks(document, "drift", write_drift(drifts))
     for name, chart in CHARTS.items():
         shutil.copyfile(FOLDER / f"{name}.png", DOCS / chart)
+
+
+def write_short(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """README's table: some rows, some columns, shares alone."""
+    lines = [f"| method | {' | '.join(COLUMNS.values())} |", "|---" * (len(COLUMNS) + 1) + "|"]
+    for method, name in SHORT.items():
+        cells = [rows[method].get(column) for column in COLUMNS]
+        shares = [f"{count_share(cell):.0%}" if cell else "–" for cell in cells]
+        lines.append(f"| {name} | {' | '.join(shares)} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
