@@ -6,15 +6,14 @@ python -m evaluate.publish
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
 from harness.environment import ROOT
 from harness.marks import fill_marks
 
-from .drift import write_drift
-from .table import KEPT_UNSEEN, count_share, pool_tasks, write_rows
+from .drift import write_drift, write_drift_chart
+from .table import KEPT_UNSEEN, count_share, pool_tasks, write_chart, write_rows
 
 FOLDER, DOCS = ROOT / "out" / "evaluate", ROOT / "docs"
 SHORT = {
@@ -35,7 +34,6 @@ COLUMNS = {
     "derived, adaptive": "adaptive attack",
     "adaptive × 2.5": "at 2.5 × its norm",
 }
-CHARTS = {"table": "evaluation.png", "drift": "evaluation-drift.png"}
 
 
 def main() -> None:
@@ -46,8 +44,8 @@ def main() -> None:
     tables = [f"### Erased: {task}\n\n{write_rows(rows)}" for task, rows in cells.items()]
     fill_marks(document, "tasks", "\n".join(tables))
     fill_marks(document, "drift", write_drift(drifts))
-    for name, chart in CHARTS.items():
-        shutil.copyfile(FOLDER / f"{name}.png", DOCS / chart)
+    write_chart(cells, DOCS / "evaluation.png")
+    write_drift_chart(drifts, DOCS / "evaluation-drift.png")
 
 
 def write_short(rows: Mapping[str, Mapping[str, Any]]) -> str:

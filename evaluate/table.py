@@ -93,9 +93,12 @@ def find_interval(cell: dict[str, int]) -> tuple[float, float]:
 
 def write_chart(cells: Cells, path: Path) -> None:
     """A panel a task: for each method, what is kept against the worst closed-form way to what was erased."""
-    figure = Figure(figsize=(max(7.0, 5.2 * len(cells)), 5.2), layout="constrained")
+    columns = min(len(cells), 2)
+    rows_of_panels = -(-len(cells) // columns)
+    figure = Figure(figsize=(max(7.0, 5.2 * columns), 4.6 * rows_of_panels + 0.8), layout="constrained")
+    panels = figure.subplots(rows_of_panels, columns, squeeze=False).flat
     shown: dict[str, PathCollection] = {}
-    for axis, (task, rows) in zip(figure.subplots(1, len(cells), squeeze=False)[0], cells.items(), strict=True):
+    for axis, (task, rows) in zip(panels, cells.items(), strict=False):
         for method, row in rows.items():
             ways = [count_share(row[column]) for column in (*FORGOTTEN[:-1], *ATTACKS) if column in row]
             if ways and KEPT_UNSEEN in row:
