@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import requests
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect
 
 from harness.client import Client
 from harness.graph import Graph
@@ -202,6 +203,16 @@ class Artist:
     def command(self, id: str) -> None:
         """Execute a command of the page, as its menus do."""
         self.page.evaluate("(id) => { app.extensionManager.command.execute(id); }", id)
+
+    def browse_templates(self) -> Locator:
+        """Open the template browser at this pack's; a page still busy with a graph may close it again at once."""
+        dialog = self.page.get_by_role("dialog")
+        for _ in range(5):
+            self.command("Comfy.BrowseTemplates")
+            with contextlib.suppress(TimeoutError):
+                dialog.get_by_text("ComfyUI-RECE").first.click(timeout=10_000)
+                break
+        return dialog
 
     def set(self, setting: str, value: Any) -> None:
         """Change a setting, as the page's own panel does."""

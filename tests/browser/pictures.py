@@ -93,9 +93,7 @@ def take_result_and_comparison(artist: Artist) -> None:
 
 
 def take_templates(artist: Artist) -> None:
-    artist.command("Comfy.BrowseTemplates")
-    dialog = artist.page.get_by_role("dialog")
-    dialog.get_by_text("ComfyUI-RECE").first.click()
+    dialog = artist.browse_templates()
     expect(artist.page.get_by_test_id("template-workflow-first_try")).to_be_visible()
     save(artist, "page-templates", dialog)
 
