@@ -22,7 +22,8 @@ HELPS = 0.05
 SEALED_EPOCHS = 1
 ALIKE = 0.05  # results whose `recoverable` and `forgotten` differ by less are as good as each other
 # The limit of drift at carefulness 0. At 0.5 it is 40 %: sealed erasures of the demo model that drift up to 30 % draw
-# what is kept as often as the original does; at 30 to 40 % they lose a tenth of it, above 80 % most, see docs/evaluation.md.
+# what is kept as often as the original does; at 30 to 40 % they lose a tenth of it, above 80 % most of it (see
+# docs/evaluation.md).
 LOOSEST = 0.8
 
 Run = Callable[[EraseSettings], Iterator[EpochResult]]
