@@ -113,8 +113,7 @@ def parse_arguments() -> argparse.Namespace:
 def fill_row(experiment: Experiment, method: Method, results: Results, given: argparse.Namespace) -> None:
     """All cells of one row."""
     task = experiment.task
-    if method.widgets is not None and not results.has(task, method, DRIFT):
-        results.put(task, method, {DRIFT: experiment.measure_drift(method)})
+    put_drift(experiment, method, results)
     questions = {**task.questions(), "floor": task.floor()}
     for column, asked in questions.items():
         if not results.has(task, method, column):
@@ -132,10 +131,16 @@ def fill_row(experiment: Experiment, method: Method, results: Results, given: ar
 def fill_drift(experiment: Experiment, method: Method, results: Results, given: argparse.Namespace) -> None:
     """How far an erasure drifts, and what it still draws of what is kept."""
     task = experiment.task
+    put_drift(experiment, method, results)
     if not results.has(task, method, KEPT_UNSEEN):
-        drift = {} if method.widgets is None else {DRIFT: experiment.measure_drift(method)}
-        kept = experiment.count(experiment.ask(method, task.questions()[KEPT_UNSEEN]))
-        results.put(task, method, {**drift, KEPT_UNSEEN: kept})
+        kept = experiment.ask(method, task.questions()[KEPT_UNSEEN])
+        results.put(task, method, {KEPT_UNSEEN: experiment.count(kept)})
+
+
+def put_drift(experiment: Experiment, method: Method, results: Results) -> None:
+    """How far an erasure moves the probes; nothing for what erases nothing."""
+    if method.widgets is not None and not results.has(experiment.task, method, DRIFT):
+        results.put(experiment.task, method, {DRIFT: experiment.measure_drift(method)})
 
 
 def compare(experiment: Experiment, column: str, after: Pictures) -> dict[str, Any]:

@@ -96,7 +96,9 @@ def write_chart(cells: Cells, path: Path) -> None:
     columns = min(len(cells), 2)
     rows_of_panels = -(-len(cells) // columns)
     figure = Figure(figsize=(max(7.0, 5.2 * columns), 4.6 * rows_of_panels + 0.8), layout="constrained")
-    panels = figure.subplots(rows_of_panels, columns, squeeze=False).flat
+    panels = list(figure.subplots(rows_of_panels, columns, squeeze=False).flat)
+    for unused in panels[len(cells) :]:
+        unused.remove()
     shown: dict[str, PathCollection] = {}
     for axis, (task, rows) in zip(panels, cells.items(), strict=False):
         for method, row in rows.items():

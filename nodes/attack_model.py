@@ -59,13 +59,14 @@ class Inquiry:
 
     def _compare(self, stream: str) -> tuple[PairGram, PairGram]:
         if stream not in self._pairs:
-            entries = self._original.streams[stream]
-            _check_structure(entries, self._tested.streams[stream])
+            entries, counterparts = (model.streams[stream] for model in (self._original, self._tested))
+            _check_structure(entries, counterparts)
             rows = len(self._targets[stream].tokens)
             device, free = choose_device(self._models[0], estimate_comparison(entries, rows))
             require_comparison(entries, rows, free)
-            both = (read_weights(model, entries, self._progress, device=device) for model in self._models)
-            pairs = ((weight, counterpart.matrix) for weight, counterpart in zip(*both, strict=True))
+            both = zip(self._models, (entries, counterparts), strict=True)
+            read = (read_weights(model, each, self._progress, device=device) for model, each in both)
+            pairs = ((weight, edited.matrix) for weight, edited in zip(*read, strict=True))
             self._pairs[stream] = accumulate_pair_grams(pairs)
         return self._pairs[stream]
 

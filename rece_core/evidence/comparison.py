@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from ..texts.wording import count
 from .lettering import break_lines, load_font, shorten
 
 Pictures = npt.NDArray[np.uint8]
@@ -55,8 +56,8 @@ def share_prompts(prompts: Sequence[str], count: int) -> list[str]:
 
 
 def _describe(pictures: Pictures) -> str:
-    count, height, width = pictures.shape[:3]
-    return f"{count} picture{'s' if count > 1 else ''} of {width} × {height}"
+    number, height, width = pictures.shape[:3]
+    return f"{count(number, 'picture')} of {width} × {height}"
 
 
 @dataclass(frozen=True)

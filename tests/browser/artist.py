@@ -211,8 +211,8 @@ class Artist:
             self.command("Comfy.BrowseTemplates")
             with contextlib.suppress(TimeoutError):
                 dialog.get_by_text("ComfyUI-RECE").first.click(timeout=10_000)
-                break
-        return dialog
+                return dialog
+        raise AssertionError("the template browser was opened five times and never stayed open with this pack's")
 
     def set(self, setting: str, value: Any) -> None:
         """Change a setting, as the page's own panel does."""

@@ -8,8 +8,6 @@ how far the text entries as read are from those saved: fresh, with a LoRA in the
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 import logging
 import sys
@@ -131,7 +129,7 @@ def read_all(kind: str, stored: dict[str, Tensor], meant: Mapping[str, Tensor], 
 
     from rece_core.models.text_entries import find_text_entries
 
-    host_weights = import_pack("nodes.host_weights")
+    host_weights = import_host_weights()
     model = load(kind, stored, metadata)
     shapes = host_weights.list_shapes(model, PREFIX)
     names = [entry.name for entry in find_text_entries(shapes)]
@@ -214,7 +212,7 @@ def refuse_all(weights: Mapping[str, Tensor]) -> dict[str, str]:
     name = next(name for name in weights if name.endswith("attn2.to_k.weight"))
     model = load("float32", dict(weights), None)
     layer = model.model.diffusion_model.get_submodule(name.removesuffix(".weight"))
-    read = import_pack("nodes.host_weights").read_weight
+    read = import_host_weights().read_weight
     said = {}
     layer.pre_quant_scale = torch.ones(768)
     said["rescaled"] = say(read, model, PREFIX + name)
@@ -229,7 +227,7 @@ def find_room(weights: Mapping[str, Tensor]) -> dict[str, str]:
     model = load("float32", dict(weights), None)
     # Of all devices but the CPU, this is the one whose memory the host can tell without having it.
     model.load_device = torch.device("mps")
-    host_weights, sizes = import_pack("nodes.host_weights"), {"small": 1, "large": 1 << 60}
+    host_weights, sizes = import_host_weights(), {"small": 1, "large": 1 << 60}
     found = {name: str(host_weights.choose_device(model, needed)[0]) for name, needed in sizes.items()}
     endless = torch.empty(1 << 48, device="meta")
     model.model.diffusion_model.register_parameter("endless", torch.nn.Parameter(endless, requires_grad=False))
@@ -245,16 +243,10 @@ def say(call: Callable[..., Any], *arguments: Any) -> str:
     return "nothing"
 
 
-def import_pack(name: str) -> Any:
-    """A module of the pack, as the host would import it: under the name of the pack's folder."""
-    if "rece_pack" not in sys.modules:
-        spec = importlib.util.spec_from_file_location(
-            "rece_pack", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
-        )
-        assert spec is not None and spec.loader is not None
-        sys.modules["rece_pack"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["rece_pack"])
-    return importlib.import_module(f"rece_pack.{name}")
+def import_host_weights() -> Any:
+    from harness.pack import import_pack
+
+    return import_pack("nodes.host_weights")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,12 @@
 """Encode texts with every text encoder of a ComfyUI, each small and with random weights, and write down what comes out.
 
-    PYTHON_OF_THE_HOST encode_texts.py FOLDER_OF_THE_HOST FOLDER_OF_THE_PACK FILE.json
+    PYTHON_OF_THE_HOST encode_texts.py FOLDER_OF_THE_HOST FILE.json
 
 The encoders are those of `small_encoders.py`.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 import sys
 from collections.abc import Callable
@@ -39,12 +37,18 @@ TYPES = ("float16", "bfloat16", "float8_e4m3fn")
 Change = Callable[[str, nn.Parameter], Any]
 
 
-def main(host: str, pack: str, file: str) -> None:
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main(host: str, file: str) -> None:
     sys.path.insert(0, host)
+    sys.path.append(str(ROOT))  # behind the host, whose `nodes` and ours have the same name
     import comfy.cli_args
 
     comfy.cli_args.args.cpu = True
-    texts = load_pack(pack)
+    from harness.pack import import_pack
+
+    texts = import_pack("nodes.host_texts")
     written = {}
     for name, make in ENCODERS.items():
         try:
@@ -61,17 +65,6 @@ def main(host: str, pack: str, file: str) -> None:
         if name in SWAPPED:
             written[name]["another t5"] = compare_to(clip, texts, draw_t5)
     Path(file).write_text(json.dumps(written, indent=1), "utf-8")
-
-
-def load_pack(folder: str) -> Any:
-    """The pack's module of texts, as ComfyUI imports it."""
-    spec = importlib.util.spec_from_file_location(
-        "rece_pack", Path(folder) / "__init__.py", submodule_search_locations=[folder]
-    )
-    assert spec is not None and spec.loader is not None
-    sys.modules["rece_pack"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules["rece_pack"])
-    return importlib.import_module("rece_pack.nodes.host_texts")
 
 
 def describe(clip: Any, texts: Any) -> dict[str, Any]:
@@ -97,7 +90,9 @@ def try_long(clip: Any, texts: Any) -> dict[str, Any] | str:
 
 def align_streams(anchor: Any, concept: Any) -> dict[str, Any]:
     """How many rows of the concept face rows of the anchor, and whether the first and the last do as they should."""
-    alignment = importlib.import_module("rece_pack.rece_core.texts.alignment")
+    from harness.pack import import_pack
+
+    alignment = import_pack("rece_core.texts.alignment")
     found = {}
     for stream, text in concept.streams.items():
         rows = []
@@ -170,7 +165,9 @@ def compare_copies(clip: Any, texts: Any) -> dict[str, dict[str, float]]:
 
 def compare_to(clip: Any, texts: Any, change: Change) -> dict[str, float]:
     """How far the fingerprints of `clip` move when `change` is made to each of its weights; it is undone."""
-    estimate = importlib.import_module("rece_pack.rece_core.models.fingerprint").estimate_difference
+    from harness.pack import import_pack
+
+    estimate = import_pack("rece_core.models.fingerprint").estimate_difference
     weights = {name: weight for name, weight in clip.cond_stage_model.named_parameters() if ".visual." not in name}
     before, kept = texts.fingerprint_encoder(clip), {name: weight.clone() for name, weight in weights.items()}
     with torch.no_grad():

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.environment import ROOT, Host
+from harness.environment import Host
 from rece_core.models.fingerprint import CLOSE, TOLERANCE
 
 SCRIPT = Path(__file__).with_name("encode_texts.py")
@@ -75,7 +75,7 @@ Encoded = dict[str, Any]
 def encoded(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Encoded:
     """What `encode_texts.py` found in the host's own Python."""
     folder = tmp_path_factory.mktemp("encoders")
-    command = [host.python, SCRIPT, host.folder, ROOT, folder / "found.json"]
+    command = [host.python, SCRIPT, host.folder, folder / "found.json"]
     done = subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found: Encoded = json.loads((folder / "found.json").read_text("utf-8"))

@@ -114,4 +114,4 @@ def test_the_kind_has_targets_of_its_own(command: Command, folder: Path) -> None
 def test_the_automatic_schedule_says_why_it_stopped(command: Command, folder: Path) -> None:
     code, out, _ = command("erase", *quick(folder, ""), "--dry-run", "--schedule", "automatic")
     assert code == 0
-    assert "edit ridge" in out and re.search(r", \d epochs?: ", out)
+    assert "edit ridge" in out and re.search(r", (1 epoch|[02-9] epochs): ", out)
