@@ -163,6 +163,10 @@ class Client:
     def free(self) -> None:
         """Have the server unload its models and forget its cached results before the next prompt."""
         self._post("/free", {"unload_models": True, "free_memory": True})
+        # The server frees after a prompt, or when woken from waiting for one; a prompt queued right now may come first.
+        graph = Graph()
+        graph.add("PreviewAny", source="free")
+        self.run(graph)
 
     def file(self, filename: str, subfolder: str = "", type: str = "output", **_: Any) -> bytes:
         """A file from the server's output, input or temp folder."""

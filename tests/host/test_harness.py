@@ -52,6 +52,12 @@ def test_a_second_run_takes_cached_results(client: Client) -> None:
     assert {"1", "2"} <= client.run(picture_graph(color=123)).cached()
 
 
+def test_after_free_nothing_is_cached(client: Client) -> None:
+    client.run(picture_graph(color=789))
+    client.free()
+    assert not client.run(picture_graph(color=789)).cached()
+
+
 def test_messages_of_a_run_are_handed_on(client: Client) -> None:
     started: list[str] = []
 
