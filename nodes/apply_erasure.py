@@ -7,9 +7,10 @@ from comfy_api.latest import io
 from ..rece_core.algebra.gram import accumulate_gram
 from ..rece_core.erasing.fit import check_fit, describe_fit
 from ..rece_core.models.fingerprint import fingerprint
-from .erase_model import describe_rounding
+from .erase_model import list_weights
 from .host import Progress, attach_erasure, describe_model, show_on_node
 from .host_texts import fingerprint_encoder
+from .host_weights import measure_rounding
 from .types import CATEGORY, ErasureType
 
 
@@ -56,12 +57,14 @@ class ReceApplyErasure(io.ComfyNode):
         note = erasure.check_encoder(fingerprint_encoder(clip))
         check_fit(erasure, described)
         entries = {stream: described.streams[stream] for stream in erasure.parts}
-        progress = Progress(2 * sum(map(len, entries.values())))
+        weights = list_weights(described, erasure.parts)
+        progress = Progress(2 * sum(map(len, entries.values())) + len(weights))
         erased = attach_erasure(model, erasure, strength, progress)
         bases = {
             stream: fingerprint(accumulate_gram(described.read(of_stream, progress)).total)
             for stream, of_stream in entries.items()
         }
-        report = f"{describe_fit(erasure, described, bases)}\n{describe_rounding(model, erased, erasure)}."
+        rounding = measure_rounding(model, erased, weights, progress)
+        report = f"{describe_fit(erasure, described, bases)}\n{rounding.describe()}."
         report += f"\n{note}" if note else ""
         return io.NodeOutput(erased, report, ui=show_on_node(report))

@@ -46,4 +46,5 @@ class ReceEditModel(io.ComfyNode):
     @classmethod
     def execute(cls, model, clip, concepts, **widgets) -> io.NodeOutput:
         settings = EraseSettings(make_edit_settings(**widgets), epochs=0, **pick_seal(widgets))
-        return io.NodeOutput(*erase_model(model, clip, concepts, settings, widgets))
+        erased, erasure, _ = erase_model(model, clip, concepts, settings, widgets)
+        return io.NodeOutput(erased, erasure)

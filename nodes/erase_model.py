@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from ..rece_core.erasing.memory import estimate_memory, require_memory
 from ..rece_core.erasing.plan import plan_erasure
 from ..rece_core.erasing.schedule import Goals
 from ..rece_core.erasing.settings import AUTO, EditSettings, EraseSettings
+from ..rece_core.models.text_model import TextModel
 from ..rece_core.texts.concepts import Concepts
 from ..rece_core.texts.presets import PROBES
 from .host import Progress, attach_erasure, describe_model, read_weights
@@ -41,8 +42,12 @@ def erase_model(
     widgets: Mapping[str, Any],
     probes: Sequence[str] = PROBES,
     goals: Goals | None = None,
-) -> tuple[Any, Erasure]:
-    """A clone of `model` that has forgotten `concepts`, and the erasure itself; `model` stays as it is.
+    *,
+    rounds: bool = False,
+) -> tuple[Any, Erasure, str]:
+    """A clone of `model` that has forgotten `concepts`, the erasure itself, and what rounding adds to it, in a line.
+
+    `model` stays as it is. The rounding is measured only where `rounds` asks for it; the line is empty otherwise.
 
     Of the `widgets` it reads the ridge scale, where `auto` looks at the size of each stream's embeddings; `pooled`,
     whether the pooled embedding is erased too; and the user's own choice of `text_weights`. With `goals`, edit ridge
@@ -64,13 +69,14 @@ def erase_model(
     require_memory(plan, free)
     plan = replace(plan, model=replace(described, read=partial(read_weights, model, device=device)))
     attached = sum(len(described.streams[stream]) for stream in plan.settings)
-    progress = Progress(plan.steps + attached)
+    rounded = list_weights(described, plan.settings) if rounds else []
+    progress = Progress(plan.steps + attached + len(rounded))
     erasure = replace(erase_streams(plan, progress, make_priors), text_weights=text_weights)
-    return attach_erasure(model, erasure, on_step=progress), erasure
+    erased = attach_erasure(model, erasure, on_step=progress)
+    rounding = measure_rounding(model, erased, rounded, progress).describe() if rounds else ""
+    return erased, erasure, rounding
 
 
-def describe_rounding(model: Any, erased: Any, erasure: Erasure) -> str:
-    """What the storage type of the weights adds to the edit that made `erased` of `model`; one line."""
-    streams = describe_model(model, erasure.text_weights).streams
-    names = [entry.name for stream in erasure.parts for entry in streams[stream]]
-    return measure_rounding(model, erased, names).describe()
+def list_weights(described: TextModel, streams: Iterable[str]) -> list[str]:
+    """Names of the weights that read `streams`, each once, even where two streams meet in it."""
+    return list(dict.fromkeys(entry.name for stream in streams for entry in described.streams[stream]))

@@ -24,10 +24,9 @@ from ..rece_core.erasing.fit import check_fit
 from ..rece_core.erasing.measures import measure_share_changed
 from ..rece_core.models.text_entries import TextEntry, find_family
 from ..rece_core.models.text_model import OnStep, TextModel
-from .host_weights import list_shapes, read_weight
+from .host_weights import UNET, list_shapes, read_weight
 
 ATTACHED_TOLERANCE = 1e-6  # of the attached low-rank form: below the rounding of the weights it is added to
-UNET = "diffusion_model."
 SHOWN_EVERY = 0.2  # seconds
 
 

@@ -21,8 +21,8 @@ from torch import Tensor
 from torch.func import functional_call
 
 from ..rece_core.models.text_model import POOLED, TOKENS, OnStep
-from .host import UNET, Progress
-from .host_weights import copy_weights
+from .host import Progress
+from .host_weights import UNET, copy_weights
 
 DRAWING_STEPS = 20
 DRAWING_CFG = 6.0

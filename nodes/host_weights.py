@@ -15,7 +15,10 @@ import torch
 from torch import Tensor
 
 from ..rece_core.algebra.rounding import Rounding
+from ..rece_core.models.text_model import OnStep
 from ..rece_core.storage.disk_space import describe_size
+
+UNET = "diffusion_model."  # where the host keeps the diffusion model's weights
 
 
 def list_shapes(model: Any, prefix: str = "") -> dict[str, tuple[int, ...]]:
@@ -66,8 +69,10 @@ def choose_device(model: Any, needed: int) -> tuple[torch.device, int]:
     return cpu, comfy.model_management.get_free_memory(cpu)
 
 
-def measure_rounding(model: Any, edited: Any, names: Iterable[str]) -> Rounding:
+def measure_rounding(model: Any, edited: Any, names: Iterable[str], on_step: OnStep = lambda step: None) -> Rounding:
     """What the storage type of the weights `names` adds to the edit that makes `edited` of `model`.
+
+    `on_step` is called before each: the host's rounding to fp8 can take longer than the erasure.
 
     It is what the host itself rounds to when it puts patches into weights or saves them; where it computes with patches
     on the fly, as with little memory, nothing is added.
@@ -75,6 +80,7 @@ def measure_rounding(model: Any, edited: Any, names: Iterable[str]) -> Rounding:
     types: dict[str, None] = {}
     added = change = 0.0
     for name in names:
+        on_step(f"round {name.removeprefix(UNET)}")
         before, after = read_weight(model, name), read_weight(edited, name)
         types[describe_type(_find_original(model, name))] = None
         added += float((_store(edited, name, after) - after).square().sum())

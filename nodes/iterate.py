@@ -8,7 +8,7 @@ from ..rece_core.erasing.choices import SCHEDULES, choose_settings
 from ..rece_core.erasing.settings import ITERATIONS, EraseSettings
 from ..rece_core.evidence.report import describe_erasure, summarize_erasure
 from ..rece_core.texts.presets import PROBES
-from .erase_model import describe_rounding, erase_model, make_edit_settings, pick_seal
+from .erase_model import erase_model, make_edit_settings, pick_seal
 from .host import measure_share, show_on_node
 from .results import describe_erased
 from .types import (
@@ -128,8 +128,10 @@ class ReceIterate(io.ComfyNode):
         asked = EraseSettings(edit, epochs, derivation_ridge, iteration, **pick_seal(widgets))
         settings, goals = choose_settings(schedule, concepts.kind, asked, thoroughness, carefulness)
         chosen = list_lines(probes)
-        erased, erasure = erase_model(model, clip, concepts, settings, widgets, chosen or PROBES, goals)
+        erased, erasure, rounding = erase_model(
+            model, clip, concepts, settings, widgets, chosen or PROBES, goals, rounds=True
+        )
         changed = f"{measure_share(model, erasure):.1%} of the model's parameters changed."
-        report = "\n".join([describe_erasure(erasure), changed, f"{describe_rounding(model, erased, erasure)}."])
+        report = "\n".join([describe_erasure(erasure), changed, f"{rounding}."])
         shown = show_on_node(summarize_erasure(erasure), describe_erased(erasure, report))
         return io.NodeOutput(erased, erasure, report, ui=shown)

@@ -30,7 +30,16 @@ def test_progress_grows_to_its_end(client: Client) -> None:
     assert steps[-1][0] == steps[-1][1]
     told = [data["text"] for kind, data in messages if kind == "progress_text" and data["node"] == erased.id]
     assert told[0] == "encode 'a red circle'"
-    assert told[-2].startswith("read "), "the last step, before the result"
+    assert told[-2].startswith("round "), "the last step, before the result"
+
+
+def test_applying_an_erasure_has_progress_too(client: Client) -> None:
+    graph = ModelGraph()
+    erasure = graph.iterate(epochs=0)[1]
+    applied = graph.add("ReceApplyErasure", model=graph.model, clip=graph.clip, erasure=erasure, strength=1.0)
+    graph.hash(applied[0])
+    steps = read_progress(client.run(graph).messages, applied.id)
+    assert steps[-1][0] == steps[-1][1] > 1
 
 
 def test_a_few_messages_a_second_however_many_steps(client: Client) -> None:
