@@ -48,7 +48,7 @@ def test_the_objective_has_no_gradient_at_the_solution(seed: int, width: int, co
 @given(SEEDS, st.integers(2, 10), st.integers(1, 16))
 def test_a_target_that_is_its_own_anchor_changes_nothing(seed: int, width: int, count: int) -> None:
     sources, anchors, preserved = make_problem(seed, width, count)
-    assert deviation(solve_edit(sources, anchors, preserved, SETTINGS).matrix(), unit(width)) > 1e-6, "control"
+    assert deviation(solve_edit(sources, anchors, preserved, SETTINGS).matrix(), unit(width)) > 1e-3, "control"
     assert torch.equal(solve_edit(sources, sources, preserved, SETTINGS).matrix(), unit(width))
 
 

@@ -82,7 +82,7 @@ def test_the_bias_is_a_constant_beside_every_value(seed: int, count: int, streng
     beside = attend(values + seal.constant(strength), logits) @ output.T
     behind = attend(values, logits) @ output.T + seal.bias_change(output, strength)
     assert deviation(behind, beside) < 1e-10
-    assert deviation(attend(values, logits) @ output.T, beside) > 1e-6, "control"
+    assert deviation(attend(values, logits) @ output.T, beside) > 1e-3, "control"
 
 
 @settings(max_examples=20, deadline=None)
@@ -94,7 +94,7 @@ def test_what_reads_as_the_anchor_does_not_drift(seed: int, count: int) -> None:
     kept = inputs + (seal.level - inputs @ reading.T) @ torch.linalg.pinv(reading).T
     pair = PairGram.from_sealed_operator(matrix.T @ matrix, Operator.identity(WIDTH), sealed)
     assert measure_drift(pair, kept) < 1e-6 < 1e-2 < measure_drift(pair, inputs)
-    assert measure_drift(replace(pair, constant=None), kept) > 1e-5, "control: the weights alone do move them"
+    assert measure_drift(replace(pair, constant=None), kept) > 1e-2, "control: the weights alone do move them"
 
 
 @settings(max_examples=20, deadline=None)

@@ -61,17 +61,20 @@ def test_cancelled_in_the_middle_the_queue_goes_on_and_the_model_is_what_it_was(
     graph = ModelGraph()
     erased = graph.iterate(concepts=graph.concepts(MANY), epochs=50)
     graph.hash(erased[0])
+    asked: list[float] = []
     seen: list[tuple[float, float]] = []
 
     def cancel(kind: str, data: Mapping[str, Any]) -> None:
         if kind == "progress" and data["node"] == erased.id:
             seen.append((data["value"], data["max"]))
-            if data["value"] >= FEW_STEPS:
+            if data["value"] >= FEW_STEPS and not asked:
+                asked.append(time.monotonic())
                 client.interrupt()
 
     with unharmed(client):
         with pytest.raises(Interrupted, match=rf"cancelled in ReceIterate \(node {erased.id}\)"):
             client.run(graph, on_message=cancel)
+        assert time.monotonic() - asked[0] < 5
         value, end = seen[-1]
         assert end > ALL_STEPS
         assert value < end - 500, "it was not the middle"
