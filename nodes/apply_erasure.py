@@ -56,13 +56,13 @@ class ReceApplyErasure(io.ComfyNode):
         described = describe_model(model, erasure.text_weights)
         note = erasure.check_encoder(fingerprint_encoder(clip))
         check_fit(erasure, described)
-        entries = {stream: described.streams[stream] for stream in erasure.parts}
-        weights = list_weights(described, erasure.parts)
-        progress = Progress(2 * sum(map(len, entries.values())) + len(weights))
+        entries = described.list_entries(erasure.parts)
+        weights = list_weights(entries)
+        progress = Progress(2 * len(entries) + len(weights))
         erased = attach_erasure(model, erasure, strength, progress)
         bases = {
-            stream: fingerprint(accumulate_gram(described.read(of_stream, progress)).total)
-            for stream, of_stream in entries.items()
+            stream: fingerprint(accumulate_gram(described.read(described.streams[stream], progress)).total)
+            for stream in erasure.parts
         }
         rounding = measure_rounding(model, erased, weights, progress)
         report = f"{describe_fit(erasure, described, bases)}\n{rounding.describe()}."

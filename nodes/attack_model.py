@@ -32,7 +32,7 @@ class Inquiry:
         self.prompt, self.anchor = encode_target(clip, target, self._original), encode_prompt(clip, anchor)
         self._targets, self._anchors = (self._read(each) for each in (self.prompt, self.anchor))
         self._pairs: dict[str, tuple[PairGram, PairGram]] = {}
-        self._progress = Progress(2 * sum(len(self._original.streams[stream]) for stream in self.streams))
+        self._progress = Progress(2 * len(self._original.list_entries(self.streams)))
 
     @property
     def streams(self) -> tuple[str, ...]:

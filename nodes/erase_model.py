@@ -13,7 +13,7 @@ from ..rece_core.erasing.memory import estimate_memory, require_memory
 from ..rece_core.erasing.plan import plan_erasure
 from ..rece_core.erasing.schedule import Goals
 from ..rece_core.erasing.settings import AUTO, EditSettings, EraseSettings
-from ..rece_core.models.text_model import TextModel
+from ..rece_core.models.text_entries import TextEntry
 from ..rece_core.texts.concepts import Concepts
 from ..rece_core.texts.presets import PROBES
 from .host import Progress, attach_erasure, describe_model, read_weights
@@ -68,15 +68,15 @@ def erase_model(
     device, free = choose_device(model, estimate_memory(plan))
     require_memory(plan, free)
     plan = replace(plan, model=replace(described, read=partial(read_weights, model, device=device)))
-    attached = sum(len(described.streams[stream]) for stream in plan.settings)
-    rounded = list_weights(described, plan.settings) if rounds else []
-    progress = Progress(plan.steps + attached + len(rounded))
+    attached = described.list_entries(plan.settings)
+    rounded = list_weights(attached) if rounds else []
+    progress = Progress(plan.steps + len(attached) + len(rounded))
     erasure = replace(erase_streams(plan, progress, make_priors), text_weights=text_weights)
     erased = attach_erasure(model, erasure, on_step=progress)
     rounding = measure_rounding(model, erased, rounded, progress).describe() if rounds else ""
     return erased, erasure, rounding
 
 
-def list_weights(described: TextModel, streams: Iterable[str]) -> list[str]:
-    """Names of the weights that read `streams`, each once, even where two streams meet in it."""
-    return list(dict.fromkeys(entry.name for stream in streams for entry in described.streams[stream]))
+def list_weights(entries: Iterable[TextEntry]) -> list[str]:
+    """Names of the weights of `entries`, each once, even where two streams meet in it."""
+    return list(dict.fromkeys(entry.name for entry in entries))

@@ -83,8 +83,7 @@ def describe_model(model: Any, text_weights: str = "") -> TextModel:
 def measure_share(model: Any, erasure: Erasure) -> float:
     """Share of the diffusion model's parameters that `erasure` changes."""
     described = describe_model(model, erasure.text_weights)
-    entries = [entry for stream in erasure.parts for entry in described.streams[stream]]
-    return measure_share_changed(entries, described.shapes.values())
+    return measure_share_changed(described.list_entries(erasure.parts), described.shapes.values())
 
 
 def read_weights(

@@ -60,7 +60,7 @@ class ReceReport(io.ComfyNode):
         check_fit(erasure, described)
         texts = list_lines(probes) or PROBES
         read = [described.face(encode_streams(clip, text)) for text in texts]
-        entries = [entry for stream in erasure.parts for entry in described.streams[stream]]
+        entries = described.list_entries(erasure.parts)
         evidence = gather_evidence(erasure, described.read(entries, Progress(len(entries))), read)
         chart = to_images(render_chart(evidence)[None])
         return io.NodeOutput(chart, describe_evidence(erasure, evidence), ui=show_on_node(summarize_erasure(erasure)))

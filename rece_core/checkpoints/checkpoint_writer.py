@@ -46,8 +46,7 @@ def write_erased(
     else:
         metadata = add_provenance(checkpoint.file.metadata, describe_provenance(erasure))
         rewrite_tensors(checkpoint.file, path, changes, metadata, on_bytes)
-    entries = [entry for stream in erasure.parts for entry in checkpoint.model.streams[stream]]
-    share = measure_share_changed(entries, checkpoint.model.shapes.values())
+    share = measure_share_changed(checkpoint.model.list_entries(erasure.parts), checkpoint.model.shapes.values())
     return Written(tuple(changes), share, rounding.error)
 
 

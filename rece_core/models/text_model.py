@@ -39,6 +39,11 @@ class TextModel:
         names = sorted(self.family.streams, key=lambda stream: stream != TOKENS)
         return {name: tuple(entry for entry in self.family.entries if entry.stream == name) for name in names}
 
+    def list_entries(self, streams: Iterable[str]) -> list[TextEntry]:
+        """The text entries that read `streams`, stream by stream."""
+        of_stream = self.streams
+        return [entry for stream in streams for entry in of_stream[stream]]
+
     def list_sources(self, stream: str) -> tuple[str, ...]:
         """The streams of the text encoder that the entries of `stream` read something of, its own first."""
         return tuple(self._source(name) for name in self._joined(stream))

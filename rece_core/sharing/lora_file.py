@@ -68,7 +68,7 @@ def make_lora(
     """
     check_rank(rank, max(entry.shape[1] for entry in model.family.entries))
     check_fit(erasure, model)
-    entries = {entry.name: entry for stream in erasure.parts for entry in model.streams[stream]}
+    entries = {entry.name: entry for entry in model.list_entries(erasure.parts)}
     biases = _sum_biases(erasure, model, read_behind)
     keys = _name_keys([*entries, *biases], model.shapes, model.family.name, for_diffusers)
     _check_base(erasure, model, on_step)
