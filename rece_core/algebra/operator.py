@@ -34,9 +34,10 @@ class Operator:
             raise ValueError("the operator holds NaN or infinite numbers. Raise the ridges and erase again.")
 
     @classmethod
-    def identity(cls, width: int) -> Operator:
-        """The operator that changes nothing: rank 0."""
-        return cls(torch.zeros(width, 0, dtype=torch.float64), torch.zeros(width, 0, dtype=torch.float64))
+    def identity(cls, width: int, device: torch.device | None = None) -> Operator:
+        """The operator that changes nothing, of rank 0, on `device` (by default the CPU)."""
+        empty = torch.zeros(width, 0, dtype=torch.float64, device=device)
+        return cls(empty, empty)
 
     @classmethod
     def from_matrix(cls, matrix: Tensor) -> Operator:

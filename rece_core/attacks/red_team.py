@@ -55,7 +55,7 @@ def find_direction(shown: Sequence[EncodedText], hidden: Sequence[EncodedText]) 
             f"{len(shown)} prompts with the concept and {len(hidden)} without it were given; expected pairs. Write as "
             "many of the one as of the other, in the same order, at least one."
         )
-    differences = [(one - other).to("cpu", torch.float64) for one, other in map(_match, shown, hidden)]
+    differences = [one - other for one, other in map(_match, shown, hidden)]
     return torch.stack(differences).mean(0)
 
 
@@ -76,4 +76,5 @@ def measure_attack(
 
 
 def _match(one: EncodedText, other: EncodedText) -> tuple[Tensor, Tensor]:
-    return align(one, other, "all")
+    first, second = (rows.to("cpu", torch.float64) for rows in align(one, other, "all"))
+    return first, second

@@ -35,7 +35,7 @@ class OperatorSolver:
     """W' = W M, and with seals (I − s δ wᵀ) W M for the values."""
 
     def __init__(self, gram: Gram, sealed: SealGram | None = None) -> None:
-        self.operator = Operator.identity(gram.width)
+        self.operator = Operator.identity(gram.width, gram.total.device)
         self.rotations: dict[str, Tensor] = {}
         self._gram, self._sealed = gram, sealed
 

@@ -1,0 +1,166 @@
+"""On a device of its own, beside text embeddings on the CPU: nothing is mixed, and numbers are the CPU's to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from rece_core.algebra.gram import Weight, accumulate_gram, accumulate_pair_grams
+from rece_core.algebra.operator import Operator
+from rece_core.attacks.red_team import add_derived, find_direction, measure_attack
+from rece_core.erasing.derive import Derivation
+from rece_core.erasing.erase import EncodedConcepts, iterate_erasure, prepare_solvers
+from rece_core.erasing.erasure import Part
+from rece_core.erasing.settings import ITERATIONS, MODES, EditSettings, EraseSettings
+from rece_core.models.fingerprint import fingerprint
+from rece_core.models.fronts import Front, pass_front, undo_front
+from rece_core.sharing.erasure_file import load_erasure, save_erasure
+from rece_core.texts.prior import accumulate_prior
+from tests.core.erasures import change_tokens, make_erasure
+from tests.core.pretend_device import pretend_device
+from tests.core.random_models import make_operator, make_scene, make_text, randn
+
+WIDTH = 24
+CPU = torch.device("cpu")
+
+
+def make_weights(device: torch.device) -> list[Weight]:
+    return [replace(each, matrix=each.matrix.to(device)) for each in make_scene(0, WIDTH).weights]
+
+
+def make_texts(targets: int, device: torch.device = CPU) -> EncodedConcepts:
+    texts = make_scene(0, WIDTH, targets).texts
+    prior = accumulate_prior([make_text(500 + i, WIDTH) for i in range(20)])
+    moved = {
+        name: tuple(replace(text, tokens=text.tokens.to(device)) for text in getattr(texts, name))
+        for name in ("targets", "anchors", "preserved", "probes")
+    }
+    return replace(texts, **moved, prior=prior, exact=(make_text(600, WIDTH, 2),))
+
+
+def erase(settings: EraseSettings, targets: int, device: torch.device, texts_on: torch.device = CPU) -> list[Any]:
+    """All that an erasure of weights on `device` gives, and what becomes of them, as bare numbers on the CPU."""
+    weights, texts = make_weights(device), make_texts(targets, texts_on)
+    gram = accumulate_gram(weights)
+    seals, make_solver = prepare_solvers(lambda: weights, gram, texts, settings)
+    results = list(iterate_erasure(gram, texts, settings, solver=make_solver()))
+    last = results[-1]
+    # PyTorch finds the singular values of a subclass together with their vectors, so their last digit may differ.
+    conditions = torch.tensor([result.record.condition for result in results])  # in float32
+    records = tuple(replace(result.record, seconds=0.0, condition=0.0) for result in results)
+    part = Part(last.operator.compressed(), settings, records, fingerprint(gram.total), last.rotations, seals)
+    changes = [part.change_of(weight) for weight in weights]
+    factors = [each for weight in weights for each in part.factors_for(weight) or ()]
+    assert {each.device for each in (*changes, *factors, *last.derived)} == {weights[0].matrix.device}
+    return [
+        conditions,
+        records,
+        part.base,
+        *(each.cpu() for each in (*last.derived, last.operator.matrix(), *changes, *factors)),
+    ]
+
+
+def assert_same(found: list[Any], expected: list[Any]) -> None:
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one, other) if isinstance(one, Tensor) else one == other
+
+
+def compute_everywhere(compute: Callable[[torch.device], list[Any]]) -> None:
+    """`compute` on the CPU and on the pretended device, which must give the same."""
+    with torch.no_grad():
+        expected = compute(CPU)
+    with pretend_device() as device:
+        found = compute(device)
+    assert_same([each.cpu() if isinstance(each, Tensor) else each for each in found], expected)
+
+
+@pytest.mark.parametrize("texts_elsewhere", [False, True])
+@pytest.mark.parametrize("targets", [1, 2, 5])
+@pytest.mark.parametrize("seal", [0.0, 0.7])
+@pytest.mark.parametrize("iteration", ITERATIONS)
+@pytest.mark.parametrize("mode", MODES)
+def test_an_erasure(mode: str, iteration: str, seal: float, targets: int, texts_elsewhere: bool) -> None:
+    """Weights on the device; texts there too, or on the CPU, as from a text encoder that was offloaded."""
+    settings = EraseSettings(EditSettings(mode=mode, ridge=1.0), 2, iteration=iteration, seal=seal)
+    compute_everywhere(lambda device: erase(settings, targets, device, device if texts_elsewhere else CPU))
+
+
+def test_weights_that_lie_on_several_devices() -> None:
+    """As those of a model that is loaded in part: the sums lie where the first weight lies."""
+
+    def compute(device: torch.device) -> list[Any]:
+        weights = [replace(each, matrix=each.matrix.to(device)) for each in make_weights(CPU)[:2]]
+        gram = accumulate_gram([*weights, *make_weights(CPU)[2:]])
+        assert gram.total.device == gram.values.device == device
+        return [gram.total, gram.values, fingerprint(gram.total)]
+
+    compute_everywhere(compute)
+
+
+def test_two_models_attacks_and_what_they_bring_back() -> None:
+    texts = make_texts(2)
+    target, anchor = texts.targets[0], texts.anchors[0]
+
+    def compute(device: torch.device) -> list[Any]:
+        operator = make_operator(7, WIDTH, 3)
+        edited = [operator.apply_to_weight(each.matrix) for each in make_weights(CPU)]
+        # The model under test may lie elsewhere than the original.
+        pair, values = accumulate_pair_grams(zip(make_weights(device), edited, strict=True))
+        derived = Derivation(pair, 0.1).derive(target.tokens)
+        assert derived.device == device
+        attack = replace(target, tokens=derived)
+        measures = measure_attack(pair, values, target, anchor, attack)
+        added = add_derived(texts.targets[1], target, anchor, derived, 0.5)
+        return [derived, measures, added, find_direction([attack], [target])]
+
+    compute_everywhere(compute)
+
+
+def test_the_identity_lies_where_it_is_asked_for() -> None:
+    with pretend_device() as device:
+        edit = Operator(randn(1, WIDTH, 2).to(device), randn(2, WIDTH, 2).to(device))
+        assert torch.equal(Operator.identity(WIDTH, device).then(edit).matrix().cpu(), edit.matrix().cpu())
+        with pytest.raises(RuntimeError, match="same device"):
+            Operator.identity(WIDTH).then(edit)
+
+
+@pytest.mark.parametrize("kind, shapes", [("rms", [(8,)]), ("mlp", [(9, 8), (9,), (6, 9), (6,)]), ("pool", [(12, 8)])])
+def test_fronts(kind: str, shapes: list[tuple[int, ...]]) -> None:
+    front = Front(kind, tuple(f"weight {i}" for i in range(len(shapes))), 1e-6)
+    weights = {name: randn(i, *shape) for i, (name, shape) in enumerate(zip(front.weights, shapes, strict=True))}
+
+    def compute(device: torch.device) -> list[Any]:
+        moved = {name: weight.to(device) for name, weight in weights.items()}
+        read = pass_front(front, randn(9, 6, 8), moved)  # the text encoder gives its tokens on the CPU
+        return [read, undo_front(front, read, moved)] if kind == "rms" else [read]
+
+    compute_everywhere(compute)
+
+
+def test_an_erasure_file(tmp_path: Path) -> None:
+    def compute(device: torch.device) -> list[Any]:
+        part = make_erasure().parts["tokens"]
+        moved = Operator(part.operator.left.to(device), part.operator.right.to(device))
+        save_erasure(change_tokens(make_erasure(), operator=moved), tmp_path / f"{device}.safetensors")
+        loaded = load_erasure(tmp_path / f"{device}.safetensors").parts["tokens"].operator
+        return [loaded.left, loaded.right]
+
+    compute_everywhere(compute)
+
+
+def test_the_pretended_device_refuses_to_mix() -> None:
+    """The control: what CUDA refuses, it refuses."""
+    with pretend_device() as device:
+        assert (torch.ones(2, device=device) * torch.tensor(2.0)).device == device
+        counted = torch.zeros(3, 3, device=device)
+        counted.diagonal().add_(5)
+        assert counted.sum().item() == 15 and counted.cpu().device == CPU
+        with pytest.raises(RuntimeError, match="same device"):
+            torch.ones(2, 2, device=device) @ torch.ones(2, 2)
