@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from .linear_algebra import UnsolvableError
+
 
 @dataclass(frozen=True)
 class Operator:
@@ -31,7 +33,7 @@ class Operator:
         if not self.left.dtype == self.right.dtype == torch.float64:
             raise ValueError(f"operator factors are {self.left.dtype} and {self.right.dtype}; expected torch.float64.")
         if not (torch.isfinite(self.left).all() and torch.isfinite(self.right).all()):
-            raise ValueError("the operator holds NaN or infinite numbers. Raise the ridges and erase again.")
+            raise UnsolvableError("the operator holds NaN or infinite numbers. Raise the ridges and erase again.")
 
     @classmethod
     def identity(cls, width: int, device: torch.device | None = None) -> Operator:

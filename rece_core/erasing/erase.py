@@ -104,7 +104,8 @@ def iterate_erasure(
     exception raised there (or simply not asking for the next result) cancels with nothing changed, since no caller's
     tensor is ever written to.
 
-    Raises ValueError when text embeddings and weights differ in width or a system is singular.
+    Raises ValueError when text embeddings and weights differ in width, and UnsolvableError at an edit that cannot be
+    solved: what was yielded before it holds.
     """
     task = _Task(gram, texts, settings)
     solver = solver or OperatorSolver(gram)

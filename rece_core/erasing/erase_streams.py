@@ -9,10 +9,10 @@ from ..algebra.gram import accumulate_gram
 from ..models.fingerprint import fingerprint
 from ..models.text_model import OnStep, Readings
 from ..texts.prior import Prior, accumulate_priors
-from .erase import EncodedConcepts, EpochRecord, EpochResult, iterate_erasure, prepare_solvers
+from .erase import EncodedConcepts, EpochResult, iterate_erasure, prepare_solvers
 from .erasure import Erasure, Part
 from .plan import Plan
-from .schedule import search_schedule
+from .schedule import follow_settings, search_schedule
 from .settings import EraseSettings
 
 MakePriors = Callable[[Callable[[str], Readings], Sequence[str], OnStep], Mapping[str, Prior]]
@@ -56,22 +56,15 @@ def _erase_stream(plan: Plan, stream: str, texts: EncodedConcepts, on_step: OnSt
     def run(tried: EraseSettings) -> Iterator[EpochResult]:
         return iterate_erasure(gram, texts, tried, on_step, make_solver())
 
-    records: tuple[EpochRecord, ...] = ()
-    if plan.goals:
-        schedule = search_schedule(run, settings, plan.goals)
-        settings, records, result = schedule.settings, schedule.records, schedule.result
-        notes.append(schedule.reason)
-    else:
-        for result in run(settings):
-            records += (result.record,)
+    schedule = search_schedule(run, settings, plan.goals) if plan.goals else follow_settings(run, settings)
     return Part(
-        operator=result.operator.compressed(),
-        settings=settings,
-        records=records,
+        operator=schedule.result.operator.compressed(),
+        settings=schedule.settings,
+        records=schedule.records,
         base=fingerprint(gram.total),
-        rotations=result.rotations,
+        rotations=schedule.result.rotations,
         seals=seals,
-        note="\n".join(notes),
+        note="\n".join([*notes, *([schedule.reason] if schedule.reason else [])]),
     )
 
 

@@ -8,9 +8,10 @@ leave least to recover are alike, and the one of them that drifts least is taken
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ..algebra.linear_algebra import UnsolvableError
 from ..texts.wording import count
 from .erase import EpochRecord, EpochResult
 from .settings import EraseSettings
@@ -47,7 +48,10 @@ class Goals:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The settings that were chosen, the records of their epochs, the last result, and why it stopped there."""
+    """The settings, with the epochs that were made, their records, the last result, and why it stopped there.
+
+    reason: empty where all epochs that were asked for by number were made.
+    """
 
     settings: EraseSettings
     records: tuple[EpochRecord, ...]
@@ -55,10 +59,21 @@ class Schedule:
     reason: str
 
 
+def follow_settings(run: Run, settings: EraseSettings) -> Schedule:
+    """All the epochs that `settings` ask for; fewer, and the reason, where one cannot be solved."""
+    reasons: list[str] = []
+    records = []
+    for result in _take_solvable(run(settings), reasons):
+        records.append(result.record)
+        last = result  # alone: those before it hold embeddings of every target
+    return _finish(settings, records, last, "".join(reasons))
+
+
 def search_schedule(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:
     """Try edit ridges with up to `settings.epochs` epochs each; `run` erases with the settings it is given.
 
-    Where even first edits drift past the limit, the one that drifts least is taken, and the reason says so.
+    Where even first edits drift past the limit, the one that drifts least is taken, and the reason says so. An epoch
+    that cannot be solved ends its candidate.
     """
     ridges = (settings.edit.ridge,) if settings.edit.mode == "orthogonal" else RIDGES  # which has none
     candidates = [_follow(run, replace(settings, edit=replace(settings.edit, ridge=ridge)), goals) for ridge in ridges]
@@ -79,7 +94,8 @@ def _follow(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:
     records: list[EpochRecord] = []
     least = min(SEALED_EPOCHS, settings.epochs) if settings.seal else 0
     reason = f"the most that was asked for, {count(settings.epochs, 'epoch')}"
-    for result in run(settings):
+    unsolvable: list[str] = []
+    for result in _take_solvable(run(settings), unsolvable):
         record = result.record
         if records and record.drift > goals.drift:
             reason = f"epoch {record.epoch} would drift by {record.drift:.1%}, more than {goals.drift:.1%}"
@@ -96,9 +112,29 @@ def _follow(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:
         if record.epoch >= least and record.recoverable <= goals.recoverable:
             reason = f"what is recoverable, {record.recoverable:.1%}, is within the goal of {goals.recoverable:.1%}"
             break
-    chosen = replace(settings, epochs=len(records) - 1)
-    found = f"edit ridge {settings.edit.ridge:g}, {count(chosen.epochs, 'epoch')}: {reason}."
-    return Schedule(chosen, tuple(records), last, found)
+    reason = "".join(unsolvable) or f"{reason}."
+    found = f"edit ridge {settings.edit.ridge:g}, {count(len(records) - 1, 'epoch')}: {reason}"
+    return _finish(settings, records, last, found)
+
+
+def _take_solvable(results: Iterator[EpochResult], reasons: list[str]) -> Iterator[EpochResult]:
+    """`results` up to the first epoch that cannot be solved, of which a sentence is added to `reasons`.
+
+    Raises UnsolvableError where that is the first edit.
+    """
+    solved = 0
+    try:
+        for result in results:
+            yield result
+            solved += 1
+    except UnsolvableError as error:
+        if not solved:
+            raise
+        reasons.append(f"it ended before epoch {solved}, which cannot be solved: {error}")
+
+
+def _finish(settings: EraseSettings, records: Sequence[EpochRecord], last: EpochResult, reason: str) -> Schedule:
+    return Schedule(replace(settings, epochs=len(records) - 1), tuple(records), last, reason)
 
 
 def _suggest_gentler(settings: EraseSettings) -> str:

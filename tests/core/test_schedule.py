@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from rece_core.erasing.erase import iterate_erasure, prepare_solvers
-from rece_core.erasing.schedule import RIDGES, Goals, search_schedule
+from rece_core.algebra.linear_algebra import UnsolvableError
+from rece_core.erasing.erase import EpochResult, iterate_erasure, prepare_solvers
+from rece_core.erasing.schedule import RIDGES, Goals, follow_settings, search_schedule
 from rece_core.erasing.settings import EditSettings, EraseSettings
 from rece_core.texts.prior import accumulate_prior
 from tests.core.random_models import make_scene
@@ -156,3 +157,37 @@ def test_ridges_are_searched_in_every_mode_that_has_one() -> None:
 
     search_schedule(run, EraseSettings(EditSettings(mode="paper", ridge=5.0)), Goals(0.0, 10.0))
     assert len(tried) == len(RIDGES)
+
+
+def run_five_targets(settings: EraseSettings) -> Iterator[EpochResult]:
+    scene = make_scene(targets=5)
+    return iterate_erasure(scene.gram, scene.texts, settings)
+
+
+def test_an_epoch_that_cannot_be_solved_ends_the_loop_with_the_last_good_one() -> None:
+    """Each epoch of the paper's iteration shrinks the weights, until their system is singular in double precision."""
+    asked = EraseSettings(EditSettings(ridge=1e-3), epochs=50)
+    with pytest.raises(UnsolvableError, match="singular"):  # the control
+        list(run_five_targets(asked))
+    found = follow_settings(run_five_targets, asked)
+    made = found.settings.epochs
+    assert 1 < made < 50 and [record.epoch for record in found.records] == list(range(made + 1))
+    assert f"it ended before epoch {made + 1}, which cannot be solved: the derivation ridge is 0.1" in found.reason
+    fewer = follow_settings(run_five_targets, replace(asked, epochs=made))
+    assert fewer.reason == ""
+    assert torch.equal(fewer.result.operator.matrix(), found.result.operator.matrix())
+
+
+def test_the_search_too_ends_where_an_epoch_cannot_be_solved() -> None:
+    def run(settings: EraseSettings) -> Iterator[Any]:
+        yield from follow(lambda ridge, epoch: (0.9 - 0.1 * epoch, 0.1))(replace(settings, epochs=2))
+        raise UnsolvableError("the derivation ridge is 0.1.")
+
+    found = search_schedule(run, replace(SETTINGS, epochs=9), Goals(0.2, 0.3))
+    assert found.settings.epochs == 2
+    assert "2 epochs: it ended before epoch 3, which cannot be solved: the derivation ridge is 0.1." in found.reason
+
+
+def test_a_first_edit_that_cannot_be_solved_is_an_error() -> None:
+    with pytest.raises(UnsolvableError, match="edit ridge is 0, which leaves a system that is singular"):
+        follow_settings(run_five_targets, EraseSettings(EditSettings(ridge=0.0, preserve_scale=0.0), epochs=2))
