@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rece_core.erasing.choices import SCHEDULES, choose_settings
+from ..rece_core.erasing.choices import SCHEDULES, choose_settings, settle_concepts
 from ..rece_core.erasing.settings import ITERATIONS, EraseSettings
 from ..rece_core.evidence.report import describe_erasure, summarize_erasure
 from ..rece_core.texts.presets import PROBES
@@ -48,7 +48,7 @@ class ReceIterate(io.ComfyNode):
                     default=SCHEDULES[0],
                     tooltip="'automatic': edit ridge and epochs are searched for, by the two sliders below it; the "
                     "report says why it stopped. 'paper': mode, epochs, ridges and scales as the paper has them for "
-                    "the kind of concept, unsealed. 'manual': the numbers below.",
+                    "the kind of concept, names as typed, unsealed. 'manual': the numbers below.",
                 ),
                 io.Float.Input(
                     "thoroughness",
@@ -127,6 +127,7 @@ class ReceIterate(io.ComfyNode):
         edit = make_edit_settings(**widgets)
         asked = EraseSettings(edit, epochs, derivation_ridge, iteration, **pick_seal(widgets))
         settings, goals = choose_settings(schedule, concepts.kind, asked, thoroughness, carefulness)
+        concepts = settle_concepts(schedule, concepts)
         chosen = list_lines(probes)
         erased, erasure, rounding = erase_model(
             model, clip, concepts, settings, widgets, chosen or PROBES, goals, rounds=True

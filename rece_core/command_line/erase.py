@@ -11,7 +11,7 @@ from ..checkpoints.checkpoint import open_checkpoint
 from ..checkpoints.clip_texts import CheckpointTexts
 from ..checkpoints.stored_encoders import find_encoders
 from ..checkpoints.tokenizer_files import load_tokenizer
-from ..erasing.choices import choose_concepts, choose_settings
+from ..erasing.choices import choose_concepts, choose_settings, settle_concepts
 from ..erasing.erase_streams import erase_streams
 from ..erasing.memory import require_memory
 from ..erasing.plan import plan_erasure
@@ -56,7 +56,7 @@ def read_concepts(options: Namespace) -> Concepts:
     captions = parse_captions(_read(options.captions)) if options.captions else ()
     if options.captions and not captions:
         raise ValueError(f"{options.captions} holds no caption; expected at least one, a line each.")
-    return choose_concepts(
+    concepts = choose_concepts(
         options.kind,
         "\n".join([*options.target, _read(options.targets_file)]),
         options.anchor,
@@ -64,6 +64,7 @@ def read_concepts(options: Namespace) -> Concepts:
         by_kind=not options.as_typed,
         captions=captions,
     )
+    return settle_concepts(options.schedule, concepts)
 
 
 def read_settings(options: Namespace) -> tuple[EraseSettings, Goals | None]:

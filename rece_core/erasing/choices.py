@@ -42,6 +42,13 @@ def choose_concepts(
     )
 
 
+def settle_concepts(schedule: str, concepts: Concepts) -> Concepts:
+    """`concepts` as `schedule` erases them: `paper` takes names as typed, and keeps in the epochs what it does."""
+    if schedule != "paper":
+        return concepts
+    return replace(concepts, phrasings=(AS_TYPED,), kept_in_epochs=get_preset(concepts.kind).kept_in_epochs)
+
+
 def choose_settings(
     schedule: str, kind: str, settings: EraseSettings, thoroughness: float = 0.5, carefulness: float = 0.5
 ) -> tuple[EraseSettings, Goals | None]:

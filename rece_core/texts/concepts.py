@@ -43,7 +43,8 @@ class Concepts:
     phrasings: sentences with `{}` where a name goes; each name is erased in each of them, onto its anchors in the same.
     captions: everyday texts that make the preserve prior; none for those that ship.
     embeddings: further embeddings to forget, (n, d) each, such as a red team finds; onto the anchors of the first
-    concept.
+    concept. kept_in_epochs: the text that says nothing, as it is preserved in the epochs; in the first edit it is the
+    empty one.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Concepts:
     phrasings: tuple[str, ...] = (AS_TYPED,)
     captions: tuple[str, ...] = ()
     embeddings: tuple[Tensor, ...] = field(default=(), compare=False)
+    kept_in_epochs: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         _check_phrasings(self.phrasings)

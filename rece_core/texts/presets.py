@@ -27,7 +27,8 @@ UNSAFE_PHRASINGS = ("{}", "a photo of {}", "a picture of {}", "a person, {}", "a
 class Preset:
     """What the paper does for one kind: epochs after the first edit, derivation ridge λ, anchor, usual targets.
 
-    phrasings: our own, in which people ask for such a thing.
+    kept_in_epochs: the text that the published code always preserves in the epochs; in the first edit it is the empty
+    one. phrasings: our own, in which people ask for such a thing.
     """
 
     epochs: int
@@ -35,11 +36,16 @@ class Preset:
     anchor: str = EMPTY_ANCHOR
     targets: tuple[str, ...] = ()
     phrasings: tuple[str, ...] = OBJECT_PHRASINGS
+    kept_in_epochs: str = ""
 
 
 PRESETS: dict[str, Preset] = {
-    "nudity": Preset(epochs=3, derivation_ridge=1e-1, targets=("nudity",), phrasings=UNSAFE_PHRASINGS),
-    "unsafe": Preset(epochs=2, derivation_ridge=1e-1, targets=UNSAFE_CONCEPTS, phrasings=UNSAFE_PHRASINGS),
+    "nudity": Preset(
+        epochs=3, derivation_ridge=1e-1, targets=("nudity",), phrasings=UNSAFE_PHRASINGS, kept_in_epochs=" "
+    ),
+    "unsafe": Preset(
+        epochs=2, derivation_ridge=1e-1, targets=UNSAFE_CONCEPTS, phrasings=UNSAFE_PHRASINGS, kept_in_epochs=" "
+    ),
     "style": Preset(epochs=1, derivation_ridge=1e-3, anchor="art", phrasings=STYLE_PHRASINGS),
     "hard object": Preset(epochs=1, derivation_ridge=1e-3),
     "easy object": Preset(epochs=1, derivation_ridge=1e-1),

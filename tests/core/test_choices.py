@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rece_core.erasing.choices import choose_concepts, choose_settings
+from rece_core.erasing.choices import choose_concepts, choose_settings, settle_concepts
+from rece_core.erasing.concept_texts import ConceptTexts
 from rece_core.erasing.schedule import Goals
 from rece_core.erasing.settings import EditSettings, EraseSettings
 from rece_core.texts.concepts import AS_TYPED
@@ -53,6 +54,16 @@ def test_the_paper_schedule_keeps_only_what_the_paper_leaves_open() -> None:
     edit = EditSettings(tokens="last", ridge_scale="relative")
     assert settings == EraseSettings(edit, epochs=1, derivation_ridge=1e-3, iteration="paper", seal=0.0)
     assert goals is None
+
+
+@pytest.mark.parametrize("kind, kept", [("nudity", " "), ("unsafe", " "), ("style", ""), ("hard object", "")])
+def test_the_paper_schedule_takes_names_as_typed_and_keeps_what_the_paper_keeps(kind: str, kept: str) -> None:
+    concepts = choose_concepts(kind, "x", preserve="y")
+    assert settle_concepts("automatic", concepts) is settle_concepts("manual", concepts) is concepts
+    texts = ConceptTexts.of(settle_concepts("paper", concepts), ())
+    assert texts.concepts.phrasings == (AS_TYPED,)
+    assert (texts.preserved, texts.preserved_in_epochs) == (("", "y"), (kept, "y"))
+    assert set(texts.words) >= {"x", "y", "", kept}
 
 
 def test_unknown_words() -> None:
