@@ -9,11 +9,12 @@ async def comfy_entrypoint() -> Any:
     """The host's way in; everything of the host is imported only here."""
     from comfy_api.latest import ComfyExtension
 
+    from .golden import ProbeGoldenCase
     from .probes import PROBES
     from .two_streams import TWO_STREAMS
 
     class Probes(ComfyExtension):
         async def get_node_list(self) -> list[Any]:
-            return [*PROBES, *TWO_STREAMS]
+            return [*PROBES, *TWO_STREAMS, ProbeGoldenCase]
 
     return Probes()
