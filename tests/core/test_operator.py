@@ -96,6 +96,13 @@ def test_the_condition_number_is_that_of_the_whole_matrix(seed: int, width: int,
     assert operator.condition_number() == pytest.approx(float(torch.linalg.cond(operator.matrix())), rel=1e-8)
 
 
+@pytest.mark.parametrize("rank", [3, 40, 150])
+def test_the_condition_number_of_wide_texts(rank: int) -> None:
+    """Where it is no longer exact: of random factors, whose singular values lie closer together than an edit's."""
+    operator = make_operator(rank, 300, rank)
+    assert operator.condition_number() == pytest.approx(float(torch.linalg.cond(operator.matrix())), rel=1e-4)
+
+
 def test_the_condition_number_of_extremes() -> None:
     assert Operator.identity(5).condition_number() == 1.0
     axis = unit(5)[:, :1]
