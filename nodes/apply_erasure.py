@@ -9,6 +9,7 @@ from ..rece_core.erasing.fit import check_fit, describe_fit
 from ..rece_core.models.fingerprint import fingerprint
 from .erase_model import list_weights
 from .host import Progress, attach_erasure, describe_model, show_on_node
+from .host_memory import explain_out_of_memory
 from .host_texts import fingerprint_encoder
 from .host_weights import measure_rounding
 from .types import CATEGORY, ErasureType
@@ -52,6 +53,7 @@ class ReceApplyErasure(io.ComfyNode):
         )
 
     @classmethod
+    @explain_out_of_memory()
     def execute(cls, model, clip, erasure, strength) -> io.NodeOutput:
         described = describe_model(model, erasure.text_weights)
         note = erasure.check_encoder(fingerprint_encoder(clip))

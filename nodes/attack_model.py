@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from comfy_api.latest import io
 
 from ..rece_core.algebra.gram import PairGram, accumulate_pair_grams
@@ -16,8 +17,8 @@ from ..rece_core.models.text_entries import TextEntry
 from ..rece_core.models.text_model import TOKENS, TextModel
 from ..rece_core.texts.alignment import EncodedText
 from .host import Progress, describe_model, read_weights
+from .host_memory import Workplace
 from .host_texts import Prompt, encode_prompt
-from .host_weights import choose_device
 
 
 class Inquiry:
@@ -32,6 +33,7 @@ class Inquiry:
         self.prompt, self.anchor = encode_target(clip, target, self._original), encode_prompt(clip, anchor)
         self._targets, self._anchors = (self._read(each) for each in (self.prompt, self.anchor))
         self._pairs: dict[str, tuple[PairGram, PairGram]] = {}
+        self.remarks: list[str] = []  # where it was computed, where that is not as usual
         self._progress = Progress(2 * len(self._original.list_entries(self.streams)))
 
     @property
@@ -62,12 +64,16 @@ class Inquiry:
             entries, counterparts = (model.streams[stream] for model in (self._original, self._tested))
             _check_structure(entries, counterparts)
             rows = len(self._targets[stream].tokens)
-            device, free = choose_device(self._models[0], estimate_comparison(entries, rows))
-            require_comparison(entries, rows, free)
-            both = zip(self._models, (entries, counterparts), strict=True)
-            read = (read_weights(model, each, self._progress, device=device) for model, each in both)
-            pairs = ((weight, edited.matrix) for weight, edited in zip(*read, strict=True))
-            self._pairs[stream] = accumulate_pair_grams(pairs)
+            place = Workplace(self._models[0].load_device, estimate_comparison(entries, rows))
+            require_comparison(entries, rows, place.free)
+
+            def compare(device: torch.device) -> tuple[PairGram, PairGram]:
+                both = zip(self._models, (entries, counterparts), strict=True)
+                read = (read_weights(model, each, self._progress, device=device) for model, each in both)
+                return accumulate_pair_grams((weight, edited.matrix) for weight, edited in zip(*read, strict=True))
+
+            self._pairs[stream] = place.run(compare, self._progress)
+            self.remarks += [f"{stream}: {place.remark}"] if place.remark else []
         return self._pairs[stream]
 
 

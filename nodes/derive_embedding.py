@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..rece_core.models.text_model import TOKENS
 from .attack_model import Inquiry, describe_attack
 from .host import show_on_node
+from .host_memory import explain_out_of_memory
 from .types import CATEGORY, derivation_ridge_input, ridge_scale_input, text_weights_input
 
 
@@ -60,6 +61,7 @@ class ReceDeriveEmbedding(io.ComfyNode):
         )
 
     @classmethod
+    @explain_out_of_memory()
     def execute(
         cls, model, edited_model, clip, target, anchor, derivation_ridge, ridge_scale, text_weights=""
     ) -> io.NodeOutput:
@@ -70,6 +72,6 @@ class ReceDeriveEmbedding(io.ComfyNode):
             describe_attack(repr(target) if stream == TOKENS else f"its {stream} embedding", measures)
             for stream, measures in measured.items()
         ]
-        text, tokens = "\n".join(lines), measured[TOKENS]
+        text, tokens = "\n".join([*lines, *inquiry.remarks]), measured[TOKENS]
         shown = show_on_node(text)
         return io.NodeOutput(derived.to_conditioning(), text, tokens.recoverable, tokens.norm_ratio, ui=shown)

@@ -7,6 +7,8 @@ from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
+import torch
+
 from ..rece_core.erasing.erase_streams import erase_streams
 from ..rece_core.erasing.erasure import Erasure
 from ..rece_core.erasing.memory import estimate_memory, require_memory
@@ -17,8 +19,9 @@ from ..rece_core.models.text_entries import TextEntry
 from ..rece_core.texts.concepts import Concepts
 from ..rece_core.texts.presets import PROBES
 from .host import Progress, attach_erasure, describe_model, read_weights
+from .host_memory import Workplace, explain_out_of_memory
 from .host_texts import encode_streams
-from .host_weights import choose_device, measure_rounding
+from .host_weights import measure_rounding
 from .priors import make_priors
 
 
@@ -34,6 +37,7 @@ def pick_seal(widgets: Mapping[str, Any]) -> dict[str, Any]:
     return {name: widgets[name] for name in ("seal", "seal_caution")}
 
 
+@explain_out_of_memory("erase fewer concepts at once", "choose mode 'paper' with seal 0")
 def erase_model(
     model: Any,
     clip: Any,
@@ -45,9 +49,10 @@ def erase_model(
     *,
     rounds: bool = False,
 ) -> tuple[Any, Erasure, str]:
-    """A clone of `model` that has forgotten `concepts`, the erasure itself, and what rounding adds to it, in a line.
+    """A clone of `model` that has forgotten `concepts`, the erasure itself, and lines to remark on it.
 
-    `model` stays as it is. The rounding is measured only where `rounds` asks for it; the line is empty otherwise.
+    `model` stays as it is. One line says where it was computed, where that is not as usual; one what
+    rounding adds, which is measured only where `rounds` asks for it. Raises ValueError where memory runs out.
 
     Of the `widgets` it reads the ridge scale, where `auto` looks at the size of each stream's embeddings; `pooled`,
     whether the pooled embedding is erased too; and the user's own choice of `text_weights`. With `goals`, edit ridge
@@ -65,16 +70,23 @@ def erase_model(
         goals=goals,
         pooled=widgets.get("pooled", True),
     )
-    device, free = choose_device(model, estimate_memory(plan))
-    require_memory(plan, free)
-    plan = replace(plan, model=replace(described, read=partial(read_weights, model, device=device)))
+    place = Workplace(model.load_device, estimate_memory(plan))
+    require_memory(plan, place.free)
     attached = described.list_entries(plan.settings)
     rounded = list_weights(attached) if rounds else []
     progress = Progress(plan.steps + len(attached) + len(rounded))
-    erasure = replace(erase_streams(plan, progress, make_priors), text_weights=text_weights)
-    erased = attach_erasure(model, erasure, on_step=progress)
-    rounding = measure_rounding(model, erased, rounded, progress).describe() if rounds else ""
-    return erased, erasure, rounding
+
+    def erase(device: torch.device) -> Erasure:
+        there = replace(described, read=partial(read_weights, model, device=device))
+        return replace(erase_streams(replace(plan, model=there), progress, make_priors), text_weights=text_weights)
+
+    def measure(device: torch.device) -> str:
+        return measure_rounding(model, erased, rounded, progress, device=device).describe()
+
+    erasure = place.run(erase, progress)
+    erased = place.run(lambda device: attach_erasure(model, erasure, on_step=progress, device=device), progress)
+    remarks = [place.run(measure, progress)] if rounds else []
+    return erased, erasure, "".join(f"{line}.\n" for line in [*remarks, place.remark] if line).rstrip()
 
 
 def list_weights(entries: Iterable[TextEntry]) -> list[str]:

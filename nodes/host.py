@@ -41,6 +41,16 @@ class Progress:
         self._bar = comfy.utils.ProgressBar(steps)
         self._shown_at = -math.inf
 
+    @property
+    def done(self) -> int:
+        """How many steps were made."""
+        return self._bar.current
+
+    def go_back(self, done: int, step: str) -> None:
+        """Show that work begins again behind the first `done` steps, and why."""
+        self._bar.update_absolute(done)
+        _send_to_node(step)
+
     def __call__(self, step: str) -> None:
         comfy.model_management.throw_exception_if_processing_interrupted()
         done, now = self._bar.current + 1, time.monotonic()
@@ -100,16 +110,23 @@ def read_weights(
     """
     for entry in entries:
         on_step(f"read {entry.name.removeprefix(UNET)}")
-        matrix = read_weight(model, entry.name)
-        matrix = matrix[:, slice(*entry.columns or (None,))].to(device or matrix.device)
+        matrix = read_weight(model, entry.name, device)[:, slice(*entry.columns or (None,))]
         yield Weight(entry.name, entry.role, matrix, entry.stream)
 
 
-def attach_erasure(model: Any, erasure: Erasure, strength: float = 1.0, on_step: OnStep = lambda step: None) -> Any:
+def attach_erasure(
+    model: Any,
+    erasure: Erasure,
+    strength: float = 1.0,
+    on_step: OnStep = lambda step: None,
+    *,
+    device: torch.device | None = None,
+) -> Any:
     """A clone of `model` that has forgotten, by patches that the host itself knows.
 
     A LoRA of the smallest rank that holds the operator to 1e-6, or a plain difference where that rank would pass half
-    the width and cost more; and differences of the biases behind sealed layers. `strength` scales them all. Raises
+    the width and cost more; and differences of the biases behind sealed layers. `strength` scales them all. Computed on
+    `device`, by default the one the host computes on. Raises
     ValueError, with nothing attached, when the erasure does not fit the model.
     """
     described = describe_model(model, erasure.text_weights)
@@ -122,11 +139,11 @@ def attach_erasure(model: Any, erasure: Erasure, strength: float = 1.0, on_step:
         entries = described.streams[stream]
         patches = {
             entry.name: _patch(weight, entry.columns, described.shapes[entry.name][1], small, strength)
-            for entry, weight in zip(entries, read_weights(model, entries, on_step), strict=True)
+            for entry, weight in zip(entries, read_weights(model, entries, on_step, device=device), strict=True)
         }
         # A stream at a time: where two streams meet in one weight or one bias, both patches count.
         _add(clone, patches)
-        biases = small.bias_changes(entries, described.shapes, partial(read_weight, model))
+        biases = small.bias_changes(entries, described.shapes, partial(read_weight, model, device=device))
         _add(clone, {name: ("diff", (strength * change.float().cpu(),)) for name, change in biases.items()})
     return clone
 

@@ -27,8 +27,10 @@ def list_shapes(model: Any, prefix: str = "") -> dict[str, tuple[int, ...]]:
     return {name: tuple(_find(model, name).shape) for name in names if _has(model, name)}
 
 
-def read_weight(model: Any, name: str) -> Tensor:
-    """One weight as it stands in the chain, patches attached so far included: float32, on the device that computes.
+def read_weight(model: Any, name: str, device: torch.device | None = None) -> Tensor:
+    """One weight as it stands in the chain, patches attached so far included: float32, on `device`.
+
+    By default that is the device that the host computes on.
 
     Where the host has put patches into the weights already, it starts from the originals it keeps. The model is left as
     it is. Raises ValueError for a storage type that only other custom nodes can read.
@@ -36,7 +38,7 @@ def read_weight(model: Any, name: str) -> Tensor:
     _, _, convert = comfy.model_patcher.get_key_weight(model.model, name)
     stored = _find_original(model, name)
     _check_readable(model, name, stored, convert)
-    weight = _widen(stored, model.load_device, convert)
+    weight = _widen(stored, device or model.load_device, convert)
     return comfy.lora.calculate_weight(model.patches.get(name, []), weight, name)
 
 
@@ -57,22 +59,18 @@ def copy_weights(model: Any, prefix: str = "") -> dict[str, Tensor]:
     return {name.removeprefix(prefix): read_weight(model, name) for name in shapes}
 
 
-def choose_device(model: Any, needed: int) -> tuple[torch.device, int]:
-    """Where to do work that takes `needed` bytes, and how many are free there.
-
-    The device the host computes on, or the CPU where that has too little memory.
-    """
-    free = comfy.model_management.get_free_memory(model.load_device)
-    if needed <= free:
-        return model.load_device, free
-    cpu = torch.device("cpu")
-    return cpu, comfy.model_management.get_free_memory(cpu)
-
-
-def measure_rounding(model: Any, edited: Any, names: Iterable[str], on_step: OnStep = lambda step: None) -> Rounding:
+def measure_rounding(
+    model: Any,
+    edited: Any,
+    names: Iterable[str],
+    on_step: OnStep = lambda step: None,
+    *,
+    device: torch.device | None = None,
+) -> Rounding:
     """What the storage type of the weights `names` adds to the edit that makes `edited` of `model`.
 
-    `on_step` is called before each: the host's rounding to fp8 can take longer than the erasure.
+    Computed on `device`, by default the one the host computes on. `on_step` is called before each: the host's rounding
+    to fp8 can take longer than the erasure.
 
     It is what the host itself rounds to when it puts patches into weights or saves them; where it computes with patches
     on the fly, as with little memory, nothing is added.
@@ -81,7 +79,7 @@ def measure_rounding(model: Any, edited: Any, names: Iterable[str], on_step: OnS
     added = change = 0.0
     for name in names:
         on_step(f"round {name.removeprefix(UNET)}")
-        before, after = read_weight(model, name), read_weight(edited, name)
+        before, after = (read_weight(each, name, device) for each in (model, edited))
         types[describe_type(_find_original(model, name))] = None
         added += float((_store(edited, name, after) - after).square().sum())
         change += float((after - before).square().sum())

@@ -129,10 +129,10 @@ class ReceIterate(io.ComfyNode):
         settings, goals = choose_settings(schedule, concepts.kind, asked, thoroughness, carefulness)
         concepts = settle_concepts(schedule, concepts)
         chosen = list_lines(probes)
-        erased, erasure, rounding = erase_model(
+        erased, erasure, remarks = erase_model(
             model, clip, concepts, settings, widgets, chosen or PROBES, goals, rounds=True
         )
         changed = f"{measure_share(model, erasure):.1%} of the model's parameters changed."
-        report = "\n".join([describe_erasure(erasure), changed, f"{rounding}."])
+        report = "\n".join([describe_erasure(erasure), changed, remarks])
         shown = show_on_node(summarize_erasure(erasure), describe_erased(erasure, report))
         return io.NodeOutput(erased, erasure, report, ui=shown)

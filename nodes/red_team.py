@@ -11,6 +11,7 @@ from ..rece_core.attacks.red_team import add_derived, find_direction
 from ..rece_core.models.text_model import TOKENS
 from .attack_model import Inquiry, attacked_inputs, describe_attack
 from .host import show_on_node
+from .host_memory import explain_out_of_memory
 from .host_texts import Prompt, encode_prompt, encode_text
 from .results import describe_attacked
 from .types import CATEGORY, derivation_ridge_input, list_lines, ridge_scale_input, text_weights_input
@@ -74,6 +75,7 @@ class ReceRedTeam(io.ComfyNode):
         )
 
     @classmethod
+    @explain_out_of_memory()
     def execute(
         cls,
         model,
@@ -197,10 +199,11 @@ def _report(inquiry: Inquiry, attack: str, attacks: Sequence[Prompt]) -> io.Node
         describe_attack(f"{inquiry.prompt.encoded.text!r} by {name}", measures)
         for name, measures in zip(names, measured, strict=True)
     ]
+    report = "\n".join([*texts, *inquiry.remarks])
     return io.NodeOutput(
         [each.to_conditioning() for each in attacks],
         texts,
         [measures.recoverable for measures in measured],
         [measures.norm_ratio for measures in measured],
-        ui=show_on_node("\n".join(texts), describe_attacked(inquiry.prompt.encoded.text, measured, "\n".join(texts))),
+        ui=show_on_node(report, describe_attacked(inquiry.prompt.encoded.text, measured, report)),
     )

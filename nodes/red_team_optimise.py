@@ -28,6 +28,7 @@ from .host_gradients import (
     join_streams,
     split_streams,
 )
+from .host_memory import explain_out_of_memory
 from .host_texts import Prompt, encode_prompt
 from .types import CATEGORY
 
@@ -68,6 +69,9 @@ class ReceRedTeamOptimise(io.ComfyNode):
         )
 
     @classmethod
+    @explain_out_of_memory(
+        "lower batch_size", "use a smaller latent or fewer pictures", "use RECE Red Team, which needs no gradients"
+    )
     def execute(
         cls,
         model,

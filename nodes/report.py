@@ -10,6 +10,7 @@ from ..rece_core.evidence.findings import describe_evidence, gather_evidence
 from ..rece_core.evidence.report import summarize_erasure
 from ..rece_core.texts.presets import PROBES
 from .host import Progress, describe_model, show_on_node
+from .host_memory import explain_out_of_memory
 from .host_texts import encode_streams, fingerprint_encoder
 from .pictures import to_images
 from .types import CATEGORY, ErasureType, list_lines
@@ -54,6 +55,7 @@ class ReceReport(io.ComfyNode):
         )
 
     @classmethod
+    @explain_out_of_memory()
     def execute(cls, erasure, model, clip, probes="") -> io.NodeOutput:
         described = describe_model(model, erasure.text_weights)
         erasure.check_encoder(fingerprint_encoder(clip))

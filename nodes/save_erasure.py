@@ -14,6 +14,7 @@ from ..rece_core.sharing.lora_file import count_steps, describe_header, make_lor
 from ..rece_core.storage.atomic_file import write_atomically
 from .erasure_files import ERASURES
 from .host import Progress, describe_model, show_on_node
+from .host_memory import explain_out_of_memory
 from .host_weights import read_weight
 from .types import CATEGORY, ErasureType
 
@@ -74,6 +75,7 @@ class ReceSaveErasure(io.ComfyNode):
         )
 
     @classmethod
+    @explain_out_of_memory()
     def execute(cls, erasure, filename_prefix, format=OPERATOR, rank=0, model=None) -> io.NodeOutput:
         _check_name(filename_prefix, ERASURES if format == OPERATOR else LORAS)
         if format == OPERATOR:

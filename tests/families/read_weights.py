@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -222,16 +223,35 @@ def refuse_all(weights: Mapping[str, Tensor]) -> dict[str, str]:
     return said
 
 
-def find_room(weights: Mapping[str, Tensor]) -> dict[str, str]:
+def find_room(weights: Mapping[str, Tensor]) -> dict[str, Any]:
     """Where work of two sizes is done for a model on another device, and what is said of a copy that fits nowhere."""
     model = load("float32", dict(weights), None)
     # Of all devices but the CPU, this is the one whose memory the host can tell without having it.
     model.load_device = torch.device("mps")
     host_weights, sizes = import_host_weights(), {"small": 1, "large": 1 << 60}
-    found = {name: str(host_weights.choose_device(model, needed)[0]) for name, needed in sizes.items()}
+    make_place = import_host("nodes.host_memory").Workplace
+    places = {name: make_place(model.load_device, needed) for name, needed in sizes.items()}
+    found: dict[str, Any] = {name: str(place.device) for name, place in places.items()}
+    assert [bool(place.remark) for place in places.values()] == [False, True]
+    found["again"] = run_out_of_memory(make_place(model.load_device, 1))
     endless = torch.empty(1 << 48, device="meta")
     model.model.diffusion_model.register_parameter("endless", torch.nn.Parameter(endless, requires_grad=False))
     return {**found, "copy": say(host_weights.copy_weights, model)}
+
+
+def run_out_of_memory(place: Any) -> list[Any]:
+    """Where work is done that runs out of memory once it has begun, what is done after it, and what is said."""
+    devices: list[str] = []
+    shown: list[Any] = []
+
+    def work(device: torch.device) -> int:
+        devices.append(str(device))
+        if device.type != "cpu":
+            raise torch.OutOfMemoryError("out of memory")
+        return len(devices)
+
+    progress = SimpleNamespace(done=3, go_back=lambda *told: shown.extend(told))
+    return [place.run(work, progress), place.run(work, progress), *devices, *shown]
 
 
 def say(call: Callable[..., Any], *arguments: Any) -> str:
@@ -244,9 +264,13 @@ def say(call: Callable[..., Any], *arguments: Any) -> str:
 
 
 def import_host_weights() -> Any:
+    return import_host("nodes.host_weights")
+
+
+def import_host(module: str) -> Any:
     from harness.pack import import_pack
 
-    return import_pack("nodes.host_weights")
+    return import_pack(module)
 
 
 if __name__ == "__main__":

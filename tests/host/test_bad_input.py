@@ -107,3 +107,24 @@ def test_parentheses_are_literal(client: Client) -> None:
     result = client.run(graph)
     close = difference(see(result, derived), see(result, literal))
     assert close < difference(see(result, derived), see(result, weighted)) / 4
+
+
+FULL = (
+    r"memory ran out \(CUDA out of memory. Tried to allocate 20.00 GiB\). No model was changed. "
+    r"To make it fit, {}close what else uses the GPU, or start ComfyUI with --lowvram."
+)
+
+
+@pytest.mark.parametrize("node", ["iterate", "edit"])
+def test_memory_that_runs_out_while_erasing(client: Client, node: str) -> None:
+    graph = ModelGraph()
+    full = graph.add("ProbeFullMemory", model=graph.model)[0]
+    graph.hash(getattr(graph, node)(model=full)[0])
+    refuse_unharmed(client, graph, FULL.format(r"erase fewer concepts at once, choose mode 'paper' with seal 0, "))
+
+
+def test_memory_that_runs_out_while_attacking(client: Client) -> None:
+    graph = ModelGraph()
+    full = graph.add("ProbeFullMemory", model=graph.model)[0]
+    graph.show(graph.derive(full)[1])
+    refuse_unharmed(client, graph, FULL.format(""))

@@ -14,6 +14,7 @@ import comfy.supported_models
 import comfy.supported_models_base
 import torch
 from comfy import sd1_clip
+from comfy.weight_adapter import WeightAdapterBase
 from comfy_api.latest import io, ui
 from torch import nn
 
@@ -141,6 +142,35 @@ class ProbeModelOfOtherSizes(io.ComfyNode):
         return io.NodeOutput(comfy.model_patcher.ModelPatcher(made, model.load_device, model.offload_device))
 
 
+class _Full(WeightAdapterBase):
+    """A patch that no memory is left for."""
+
+    name = "full"
+
+    def calculate_weight(self, *arguments: Any, **options: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 8")
+
+
+class ProbeFullMemory(io.ComfyNode):
+    """The model with a patch on one of its text entries that runs out of memory whenever it is put in."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ProbeFullMemory",
+            category=CATEGORY,
+            inputs=[io.Model.Input("model")],
+            outputs=[io.Model.Output()],
+        )
+
+    @classmethod
+    def execute(cls, model: Any) -> io.NodeOutput:
+        clone = model.clone()
+        name = next(name for name in model.model_state_dict() if name.endswith("attn2.to_v.weight"))
+        clone.add_patches({name: _Full()})
+        return io.NodeOutput(clone)
+
+
 def fill(module: nn.Module, seed: int) -> None:
     """Numbers that keep the size of what passes through; norms and biases a little off ones and zeros."""
     generator = torch.Generator().manual_seed(seed)
@@ -159,4 +189,5 @@ PROBES = (
     ProbeModelOfUnknownFamily,
     ProbeNarrowClip,
     ProbeModelOfOtherSizes,
+    ProbeFullMemory,
 )
