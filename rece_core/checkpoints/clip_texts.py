@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from .stored_encoders import EMBEDDING, END, START, StoredEncoder
 LENGTH = 77
 MOST_WORDS = LENGTH - 2  # tokens beside start and end
 POSITIONS = torch.arange(LENGTH)[None]
+BATCH = 16  # texts encoded together, two to three times as fast as one by one
 HEAD_WIDTH = 64  # of every CLIP's text encoder
 
 
@@ -30,25 +32,47 @@ class CheckpointTexts:
     def __init__(self, file: TensorFile, encoders: Sequence[StoredEncoder], tokenizer: Any) -> None:
         self._encoders = [(encoder.kind, build_encoder(file, encoder)) for encoder in encoders]
         self._tokenizer = tokenizer
+        self._expected: dict[str, int] = {}
+        self._latest: dict[str, dict[str, EncodedText]] = {}
+
+    def expect(self, texts: Iterable[str]) -> None:
+        """Name texts that will be asked for, in that order: they are encoded `BATCH` at a time."""
+        self._expected = {text: place for place, text in enumerate(dict.fromkeys(texts))}
 
     def __call__(self, text: str) -> dict[str, EncodedText]:
-        words = self._read_words(text)
-        parts, streams = [], {}
+        if text not in self._latest:
+            place = self._expected.get(text)
+            batch = [text] if place is None else list(islice(self._expected, place, place + BATCH))
+            self._latest = dict(zip(batch, self._encode(batch), strict=True))
+        return self._latest[text]
+
+    def _encode(self, texts: Sequence[str]) -> list[dict[str, EncodedText]]:
+        words = [self._read_words(text) for text in texts]
+        parts, pooled = [], None
         for kind, encoder in self._encoders:
-            padded = [START, *words, END, *[kind.padding] * (MOST_WORDS - len(words))]
+            padded = [[START, *each, END, *[kind.padding] * (MOST_WORDS - len(each))] for each in words]
             with torch.no_grad():
-                output = encoder(torch.tensor([padded]), position_ids=POSITIONS, output_hidden_states=True)
+                output = encoder(torch.tensor(padded), position_ids=POSITIONS, output_hidden_states=True)
                 tokens = output.last_hidden_state if kind.layers_back == 1 else output.hidden_states[-kind.layers_back]
                 if kind.final_norm and kind.layers_back > 1:
                     tokens = _find_final_norm(encoder)(tokens)
-            parts.append(tokens[0])
+            parts.append(tokens)
             if kind.pooled:
-                streams["pooled"] = EncodedText(text, output.text_embeds, 0)
-        return {"tokens": EncodedText(text, torch.cat(parts, 1), len(words)), **streams}
+                pooled = output.text_embeds
+        encoded = []
+        for index, text in enumerate(texts):
+            # Tensors of their own: a part of the batch would keep all of it in memory.
+            tokens = torch.cat([part[index] for part in parts], 1).clone()
+            streams = {"tokens": EncodedText(text, tokens, len(words[index]))}
+            if pooled is not None:
+                streams["pooled"] = EncodedText(text, pooled[index : index + 1].clone(), 0)
+            encoded.append(streams)
+        return encoded
 
     def release(self) -> None:
         """Give the encoders' memory back; no text can be encoded afterwards."""
         self._encoders.clear()
+        self._latest.clear()
 
     def _read_words(self, text: str) -> list[int]:
         literal = re.sub(r"\\([()])", r"\1", text)  # as in ComfyUI, where a parenthesis may be escaped

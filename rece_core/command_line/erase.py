@@ -42,6 +42,7 @@ def run(options: Namespace) -> str:
         goals=goals,
         pooled=options.pooled,
     )
+    texts.expect([*plan.texts.words, *plan.captions])
     require_memory(plan, psutil.virtual_memory().available)
     with Steps(plan.steps) as on_step:
         erasure = erase_streams(plan, on_step, on_encoded=texts.release)

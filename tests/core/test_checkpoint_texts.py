@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection
 
-from rece_core.checkpoints.clip_texts import CheckpointTexts
+from rece_core.checkpoints.clip_texts import BATCH, CheckpointTexts
 from rece_core.checkpoints.stored_encoders import find_encoders
 from rece_core.checkpoints.tokenizer_files import load_tokenizer
 from rece_core.storage.tensor_file import open_tensor_file
@@ -205,3 +205,25 @@ def test_released_the_encoders_are_gone(folder: Path) -> None:
     texts.release()
     gc.collect()
     assert alive() is None
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_texts_that_are_expected_are_encoded_together_and_alike(folder: Path, kind: str) -> None:
+    file = open_tensor_file(folder / f"{kind}.safetensors")
+    texts = CheckpointTexts(file, find_encoders(file, FAMILIES[kind]), load_tokenizer(folder / "words"))
+    asked = [f"a {letter} cat" for letter in "abcdefghijklmnopqrst"]
+    calls: list[int] = []
+    for _, encoder in texts._encoders:
+        encoder.register_forward_pre_hook(lambda module, given: calls.append(len(given[0])))
+    alone = [texts(text) for text in asked]
+    assert set(calls) == {1}
+    calls.clear()
+    texts.expect([*asked, *asked])
+    together = [texts(text) for text in asked]
+    assert calls == [BATCH] * len(texts._encoders) + [len(asked) - BATCH] * len(texts._encoders)
+    for one, other in zip(together, alone, strict=True):
+        assert one.keys() == other.keys()
+        for stream, text in one.items():
+            assert (text.text, text.last_word) == (other[stream].text, other[stream].last_word)
+            assert deviation(text.tokens, other[stream].tokens) < 1e-5
+            assert text.tokens.untyped_storage().nbytes() == text.tokens.nbytes, "it would keep the batch in memory"

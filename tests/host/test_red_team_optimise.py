@@ -172,3 +172,11 @@ def test_models_that_gradients_cannot_attack(client: Client) -> None:
     graph = AttackGraph()
     graph.show(graph.optimise(clip=graph.add("ProbeNarrowClip")[0])[2])
     refuse_unharmed(client, graph, r"embeddings of width 64, but the model reads width 128\. Connect the CLIP")
+
+
+def test_memory_that_runs_out_for_gradients(client: Client) -> None:
+    graph = AttackGraph()
+    full = graph.add("ProbeFullMemory", model=graph.model)[0]
+    graph.show(graph.optimise(full)[LOSS])
+    message = r"memory ran out \(CUDA out of memory.*GiB\). No model was changed. To make it fit, lower batch_size"
+    refuse_unharmed(client, graph, message)
