@@ -121,7 +121,8 @@ class PairGram:
     def edited(self) -> Tensor:
         """Σ W'ᵀ W' = Mᵀ G M for a change by an operator, (d, d); a new tensor."""
         half = torch.addmm(self.cross, self.change, self.right.T, alpha=0.5)
-        return torch.addmm(self.original, self.right, half).addmm_(half.T, self.right.T)
+        moved = self.right @ half
+        return self.original + moved.add_(moved.T.clone())
 
     def pull_back(self, tokens: Tensor) -> Tensor:
         """(Σ W'ᵀ W) c for each row c of `tokens` (n, d): (n, d)."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .linear_algebra import UnsolvableError
 
-KRYLOV_STEPS, KRYLOV_BLOCK = 16, 4  # times that M is applied, to so many vectors at once
+KRYLOV_STEPS, KRYLOV_BLOCK = 8, 8  # times that M is applied, to so many vectors at once
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,11 @@ class Operator:
 
     def apply_to_weight(self, weight: Tensor) -> Tensor:
         """W M for `weight` (d_out, d), rounded once to the weight's own dtype."""
-        return self.change_of(weight).add_(_widen(weight)).to(weight.dtype)
+        wide = _widen(weight)
+        if 2 * self.rank > self.width:  # see `change_of`
+            return torch.addmm(wide, wide, self._convert("change", wide)).to(weight.dtype)
+        up, down = self.factors_for(weight)
+        return torch.addmm(wide, up, down).to(weight.dtype)
 
     def _convert(self, part: str, like: Tensor) -> Tensor:
         """`left`, `down` = rightᵀ or `change` = M − I in the dtype and on the device of `like`, made once."""

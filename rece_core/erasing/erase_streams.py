@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from ..algebra.gram import accumulate_gram
@@ -57,10 +58,12 @@ def _erase_stream(plan: Plan, stream: str, texts: EncodedConcepts, on_step: OnSt
         return iterate_erasure(gram, texts, tried, on_step, make_solver())
 
     schedule = search_schedule(run, settings, plan.goals) if plan.goals else follow_settings(run, settings)
+    *before, last = schedule.records
+    operator = schedule.result.operator.compressed()
     return Part(
-        operator=schedule.result.operator.compressed(),
+        operator=operator,
         settings=schedule.settings,
-        records=schedule.records,
+        records=(*before, replace(last, condition=operator.condition_number())),
         base=fingerprint(gram.total),
         rotations=schedule.result.rotations,
         seals=seals,

@@ -13,7 +13,7 @@ HEADER = ("after", "forgotten", "recoverable", "at norm", "drift", "rank", "cond
 LEGEND = (
     "forgotten: 100 % means the words now act as their anchor. recoverable: what the derived embedding still brings "
     "back, at that multiple of the usual norm. drift: how far texts that were not preserved moved. "
-    "condition: how hard the erasure is to undo."
+    "condition: how hard the whole erasure is to undo."
 )
 
 
@@ -65,5 +65,5 @@ def _row(record: EpochRecord) -> tuple[str, ...]:
         f"{record.norm_ratio:.2f} x",
         f"{record.drift:.2%}",
         str(record.rank),
-        f"{record.condition:.3g}",
+        "–" if record.condition is None else f"{record.condition:.3g}",
     )

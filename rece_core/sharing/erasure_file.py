@@ -75,7 +75,7 @@ def _restore_seals(tensors: Mapping[str, Tensor]) -> dict[str, Seal]:
     return {name: Seal(*(tensors[f"{SEAL}{name}.{part}"] for part in SEAL_PARTS)) for name in names}
 
 
-def _restore_record(fields: dict[str, float | str]) -> EpochRecord:
+def _restore_record(fields: dict[str, float | str | None]) -> EpochRecord:
     numbers: dict[str, Any] = {
         name: float(value) if isinstance(value, str) else value for name, value in fields.items()
     }

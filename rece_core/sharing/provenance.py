@@ -58,6 +58,7 @@ def _describe_part(part: Part) -> dict[str, Any]:
     }
 
 
-def _describe_record(record: EpochRecord) -> dict[str, float | str]:
+def _describe_record(record: EpochRecord) -> dict[str, float | str | None]:
     """Its fields; `nan` and `inf`, which JSON does not know, as text."""
-    return {name: value if math.isfinite(value) else str(value) for name, value in asdict(record).items()}
+    fields = asdict(record).items()
+    return {name: value if value is None or math.isfinite(value) else str(value) for name, value in fields}

@@ -51,15 +51,15 @@ def erase(settings: EraseSettings, targets: int, device: torch.device, texts_on:
     seals, make_solver = prepare_solvers(lambda: weights, gram, texts, settings)
     results = list(iterate_erasure(gram, texts, settings, solver=make_solver()))
     last = results[-1]
-    # PyTorch finds the singular values of a subclass together with their vectors, so their last digit may differ.
-    conditions = torch.tensor([result.record.condition for result in results])  # in float32
-    records = tuple(replace(result.record, seconds=0.0, condition=0.0) for result in results)
+    # PyTorch finds the eigenvalues of a subclass together with their vectors, so their last digit may differ.
+    condition = torch.tensor(last.operator.condition_number())  # in float32
+    records = tuple(replace(result.record, seconds=0.0) for result in results)
     part = Part(last.operator.compressed(), settings, records, fingerprint(gram.total), last.rotations, seals)
     changes = [part.change_of(weight) for weight in weights]
     factors = [each for weight in weights for each in part.factors_for(weight) or ()]
     assert {each.device for each in (*changes, *factors, *last.derived)} == {weights[0].matrix.device}
     return [
-        conditions,
+        condition,
         records,
         part.base,
         *(each.cpu() for each in (*last.derived, last.operator.matrix(), *changes, *factors)),

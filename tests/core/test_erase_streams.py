@@ -259,3 +259,15 @@ def test_once_all_texts_are_encoded_the_encoder_may_go() -> None:
     before, after = steps[: steps.index("encoded")], steps[steps.index("encoded") + 1 :]
     assert before and all(step.startswith("encode '") for step in before)
     assert after and not any("encode '" in step for step in after)
+
+
+def test_the_condition_is_that_of_the_whole_and_stands_with_the_last_edit() -> None:
+    erasure = erase_streams(plan())
+    for part in erasure.parts.values():
+        *before, last = part.records
+        assert [record.condition for record in before] == [None, None]
+        assert last.condition == pytest.approx(float(torch.linalg.cond(part.operator.matrix())), rel=1e-6)
+    table = [
+        line.split() for line in describe_erasure(erasure).splitlines() if line.strip().startswith(("first", "epoch"))
+    ]
+    assert [row[-1] == "–" for row in table] == [True, True, False] * 2
