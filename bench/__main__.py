@@ -1,4 +1,4 @@
-"""The engine beside the literal procedure of the papers: `python -m bench [--runs N] [--quick] [--json FILE]`."""
+"""The engine beside the literal procedure of the papers: `python -m bench [--device cuda] [--quick] …`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import torch
 
 from .cases import CASES
 from .families import FAMILIES, run_family
-from .measure import PROCEDURES, Run, measure_deviation, run_once
+from .measure import PROCEDURES, measure_deviation, run_once
+from .meter import Run
 from .report import format_report
 
 
@@ -23,15 +24,15 @@ def main() -> None:
     options = _parse()
     runs = 1 if options.quick else options.runs
     report: dict[str, Any] = {
-        "machine": {"threads": torch.get_num_threads(), "cpu": platform.machine(), "torch": torch.__version__},
+        "machine": {"device": _name_device(options.device), "torch": torch.__version__},
         "runs": runs,
         "cases": {},
     }
     for name in ("sd14",) if options.quick else ("sd14", "sdxl"):
-        report["cases"][name] = _measure_case(name, runs)
+        report["cases"][name] = _measure_case(name, runs, options.device)
     if not options.quick:
         report["deviations"] = _measure_deviations()
-        report["families"] = _measure_families()
+        report["families"] = _measure_families(options.device)
     print(format_report(report))
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
@@ -42,10 +43,27 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=3, help="runs of each procedure; medians are printed (default 3)")
     parser.add_argument("--quick", action="store_true", help="Stable Diffusion 1.4 alone, one run, no accuracy")
     parser.add_argument("--json", type=Path, help="also write all measurements to this file")
+    parser.add_argument(
+        "--device", type=_find_device, default="cpu", help="where to compute, such as cuda (default cpu)"
+    )
     return parser.parse_args()
 
 
-def _measure_case(name: str, runs: int) -> dict[str, Any]:
+def _find_device(name: str) -> torch.device:
+    device = torch.device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise argparse.ArgumentTypeError("PyTorch finds no CUDA device here; expected cpu, or a machine with one")
+    return device
+
+
+def _name_device(device: torch.device) -> str:
+    """A GPU by its card's name, a CPU by its threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{torch.get_num_threads()} CPU threads ({platform.machine()})"
+
+
+def _measure_case(name: str, runs: int, device: torch.device) -> dict[str, Any]:
     """All procedures in turn, run by run, so that what else the machine does falls on all of them alike."""
     collected: dict[str, list[Run]] = {procedure: [] for procedure in PROCEDURES}
     pools = {procedure: _fresh_process() for procedure in PROCEDURES}
@@ -54,7 +72,7 @@ def _measure_case(name: str, runs: int) -> dict[str, Any]:
             if number and procedure != "engine" and CASES[name].literal_share != 1:
                 continue  # minutes for an extrapolated number: once is enough
             print(f"{CASES[name].title}: {PROCEDURES[procedure]}, run {number + 1} of {runs}", flush=True)
-            collected[procedure].append(pool.submit(run_once, name, procedure).result())
+            collected[procedure].append(pool.submit(run_once, name, procedure, device).result())
     for pool in pools.values():
         pool.shutdown()
     return {procedure: _summarise(results) for procedure, results in collected.items()}
@@ -81,13 +99,13 @@ def _measure_deviations() -> dict[str, float]:
         return {label: pool.submit(measure_deviation, "sd14", *each).result() for label, each in wanted.items()}
 
 
-def _measure_families() -> dict[str, dict[str, Any]]:
+def _measure_families(device: torch.device) -> dict[str, dict[str, Any]]:
     results = {}
     for name in FAMILIES:
         if name != "warm-up":
             print(f"{name}: every stream …", flush=True)
             with _fresh_process() as pool:
-                results[name] = _summarise([pool.submit(run_family, name).result()])
+                results[name] = _summarise([pool.submit(run_family, name, device).result()])
     return results
 
 

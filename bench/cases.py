@@ -71,11 +71,11 @@ def make_texts(width: int) -> EncodedConcepts:
     return EncodedConcepts((concept,), (space,), preserved=(empty,), preserved_in_epochs=(space,))
 
 
-def make_literal_task(texts: EncodedConcepts, dtype: torch.dtype) -> LiteralTask:
-    """The same texts and settings for the literal procedure."""
+def make_literal_task(texts: EncodedConcepts, like: Tensor) -> LiteralTask:
+    """The same texts and settings for the literal procedure, in the dtype and on the device of `like`."""
 
     def cast(*tokens: Tensor) -> tuple[Tensor, ...]:
-        return tuple(matrix.to(dtype) for matrix in tokens)
+        return tuple(matrix.to(like) for matrix in tokens)
 
     edit = SETTINGS.edit
     both = list(zip(texts.targets, texts.anchors, strict=True))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -13,7 +13,7 @@ from rece_core.erasing.erase import EncodedConcepts, iterate_erasure
 from rece_core.texts.alignment import EncodedText
 
 from .cases import CASES, SETTINGS
-from .measure import Run, Stopwatch, read_status, reset_peak
+from .meter import CPU, Meter, Run, format_seconds
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ FAMILIES: Mapping[str, Mapping[str, Stream]] = {
 }
 
 
-def run_family(name: str) -> Run:
-    """Erase one concept from every stream of a model of fresh random weights; stages are the streams."""
-    _erase("warm-up", Stopwatch())  # code and thread pools are loaded once, not part of any run
-    return _erase(name, Stopwatch())
+def run_family(name: str, device: torch.device = CPU) -> Run:
+    """Erase one concept from every stream of a model of fresh random weights on `device`; stages are the streams."""
+    _erase("warm-up", device)  # code and thread pools are loaded once, not part of any run
+    return _erase(name, device)
 
 
-def format_families(results: Mapping[str, Mapping[str, float | int | None]]) -> str:
+def format_families(results: Mapping[str, Mapping[str, Any]]) -> str:
     """Seconds and peak memory of each family as Markdown."""
     lines = [
         "**Whole models** (every stream of the text, engine alone, one run each)",
@@ -59,34 +59,31 @@ def format_families(results: Mapping[str, Mapping[str, float | int | None]]) -> 
         )
         peak = result["peak_bytes"]
         memory = "n/a" if peak is None else f"{peak / 1e6:.0f}"
-        lines.append(f"| {name} | {streams} | {result['seconds']:.2f} | {memory} |")
+        lines.append(f"| {name} | {streams} | {format_seconds(result['seconds'])} | {memory} |")
     return "\n".join(lines)
 
 
-def _erase(name: str, watch: Stopwatch) -> Run:
+def _erase(name: str, device: torch.device) -> Run:
     generator = torch.Generator().manual_seed(0)
-    weights = {stream: _make_weights(each, generator) for stream, each in FAMILIES[name].items()}
+    weights = {stream: _make_weights(each, generator, device) for stream, each in FAMILIES[name].items()}
     texts = {stream: _make_texts(each, generator) for stream, each in FAMILIES[name].items()}
-    gc.collect()
-    loaded = reset_peak()
-    watch("making")
-    with torch.inference_mode():
+    meter = Meter(device)
+    with torch.no_grad():
         for stream, matrices in weights.items():
             *_, last = iterate_erasure(accumulate_gram(matrices), texts[stream], SETTINGS)
             for index, weight in enumerate(matrices):
                 edited = last.operator.apply_to_weight(weight.matrix)
                 matrices[index] = Weight(weight.name, weight.role, edited, stream)
-            watch(stream)
-    peak = read_status("VmHWM")
-    stages = {stage: seconds for stage, seconds in watch.stages.items() if stage != "making"}
-    return Run(stages, None if peak is None or loaded is None else peak - loaded)
+            meter(stream)
+    return meter.finish()
 
 
-def _make_weights(stream: Stream, generator: torch.Generator) -> list[Weight]:
+def _make_weights(stream: Stream, generator: torch.Generator, device: torch.device) -> list[Weight]:
     """Of a size that keeps a unit token's outputs of order 1; float32."""
+    matrices = (torch.randn(rows, stream.width, generator=generator) for rows in stream.heights)
     return [
-        Weight(f"{number}.weight", "input", torch.randn(rows, stream.width, generator=generator) * stream.width**-0.5)
-        for number, rows in enumerate(stream.heights)
+        Weight(f"{number}.weight", "input", (matrix * stream.width**-0.5).to(device))
+        for number, matrix in enumerate(matrices)
     ]
 
 

@@ -52,7 +52,7 @@ def edit_weight(
 ) -> Tensor:
     """W' = (λ₂ W + s Σ (W a) cᵀ + λ₁ Σ (W p) pᵀ) (λ₂ I + s Σ c cᵀ + λ₁ Σ p pᵀ)⁻¹ for one `weight` (d_out, d)."""
     values = task.ridge * weight
-    system = task.ridge * torch.eye(weight.shape[1], dtype=weight.dtype)
+    system = task.ridge * torch.eye(weight.shape[1], dtype=weight.dtype, device=weight.device)
     for concept, anchor in pairs:
         values = values + task.erase_scale * sum_outer(anchor @ weight.T, concept)
         system = system + task.erase_scale * sum_outer(concept, concept)
@@ -64,7 +64,8 @@ def edit_weight(
 
 def sum_products(originals: Sequence[Tensor], edited: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Σ W'ᵀW' and Σ W'ᵀW over all projections, both (d, d)."""
-    system = target = torch.zeros(originals[0].shape[1], originals[0].shape[1], dtype=originals[0].dtype)
+    width = originals[0].shape[1]
+    system = target = torch.zeros(width, width, dtype=originals[0].dtype, device=originals[0].device)
     for before, after in zip(originals, edited, strict=True):
         system = system + after.T @ after
         target = target + after.T @ before
@@ -73,7 +74,7 @@ def sum_products(originals: Sequence[Tensor], edited: Sequence[Tensor]) -> tuple
 
 def derive_tokens(system: Tensor, target: Tensor, tokens: Tensor, ridge: float) -> Tensor:
     """c' = (Σ W'ᵀW' + λ I)⁻¹ (Σ W'ᵀW) c for each row of `tokens` (n, d)."""
-    inverse = torch.inverse(system + ridge * torch.eye(len(system), dtype=system.dtype))
+    inverse = torch.inverse(system + ridge * torch.eye(len(system), dtype=system.dtype, device=system.device))
     return tokens @ (inverse @ target).T
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from .cases import CASES, SETTINGS
 from .families import format_families
 from .measure import PROCEDURES
+from .meter import format_seconds
 
 
 def format_report(report: dict[str, Any]) -> str:
@@ -14,7 +15,7 @@ def format_report(report: dict[str, Any]) -> str:
     machine = report["machine"]
     parts = [
         f"One edit and {SETTINGS.epochs} epochs, one concept of 77 tokens, random weights in float32, "
-        f"{machine['threads']} CPU threads, torch {machine['torch']}; medians of {report['runs']} runs, "
+        f"{machine['device']}, torch {machine['torch']}; medians of {report['runs']} runs, "
         "memory is the peak above the loaded weights."
     ]
     parts += [_format_case(name, results) for name, results in report["cases"].items()]
@@ -38,9 +39,10 @@ def _format_case(name: str, results: dict[str, Any]) -> str:
         label = PROCEDURES[procedure]
         if procedure != "engine" and case.literal_share != 1:
             label += f" (timed once, on {case.literal_share} of the layers, scaled up)"
-        stages = ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in result["stages"].items())
+        stages = ", ".join(f"{stage} {format_seconds(each)}" for stage, each in result["stages"].items())
         ratio = f"{result['seconds'] / engine:.1f} ×"
-        lines.append(f"| {label} | {result['seconds']:.2f} | {ratio} | {stages} | {_megabytes(result['peak_bytes'])} |")
+        seconds, memory = format_seconds(result["seconds"]), _megabytes(result["peak_bytes"])
+        lines.append(f"| {label} | {seconds} | {ratio} | {stages} | {memory} |")
     return "\n".join(lines)
 
 

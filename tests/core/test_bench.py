@@ -7,10 +7,12 @@ import sys
 import pytest
 import torch
 
+from bench.__main__ import main
 from bench.cases import CASES
 from bench.families import FAMILIES, format_families, run_family
 from bench.measure import PROCEDURES, measure_deviation, run_once
 from bench.report import format_report
+from tests.core.pretend_device import pretend_device
 
 TINY = "warm-up"
 
@@ -19,6 +21,21 @@ TINY = "warm-up"
 def test_all_procedures_give_the_same_weights(procedure: str) -> None:
     assert measure_deviation(TINY, procedure, torch.float64) < 1e-5  # the last epoch is badly conditioned
     assert measure_deviation(TINY, procedure, torch.float32) > 0, "control: it does compare two results"
+
+
+@pytest.mark.parametrize("procedure", PROCEDURES)
+def test_all_procedures_run_where_they_are_told(procedure: str) -> None:
+    with pretend_device() as device:
+        run = run_once(TINY, procedure, device)
+        assert set(run_family(TINY, device).stages) == {"tokens", "pooled"}
+    assert run.seconds > 0
+
+
+def test_a_graphics_card_that_is_not_there() -> None:
+    if not torch.cuda.is_available():
+        with pytest.raises(SystemExit), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", ["bench", "--device", "cuda"])
+            main()
 
 
 @pytest.mark.parametrize("procedure", PROCEDURES)
@@ -45,7 +62,7 @@ def test_cases_have_the_shapes_of_the_models_they_are_named_after() -> None:
 def test_the_report_says_what_was_not_measured() -> None:
     result = {"seconds": 30.0, "stages": {"edits": 30.0}, "peak_bytes": None}
     fast = {"seconds": 0.5, "stages": {"Gram": 0.5}, "peak_bytes": 80_000_000}
-    machine = {"threads": 2, "torch": "2"}
+    machine = {"device": "2 CPU threads", "torch": "2"}
     text = format_report({"machine": machine, "runs": 3, "cases": {"sdxl": {"literal": result, "engine": fast}}})
     label = "literal, per layer, float32 (timed once, on 1/10 of the layers, scaled up)"
     assert f"| {label} | 30.00 | 60.0 × | edits 30.00 | n/a |" in text
