@@ -31,7 +31,8 @@ class EncodedConcepts:
     targets, anchors: one anchor a target. preserved: texts kept in the first edit. preserved_in_epochs: texts kept in
     every epoch after it, by default the same. probes: benign texts to measure drift on, none of them preserved.
     exact: texts that a strict edit holds exactly. prior: for the modes that need it. groups: for each target the index
-    of its concept, by default one of its own.
+    of its concept, by default one of its own. Texts and embeddings that come from several devices are moved to that of
+    the first target.
     """
 
     targets: tuple[EncodedText, ...]
@@ -49,6 +50,12 @@ class EncodedConcepts:
                 f"{len(self.targets)} targets and {len(self.anchors)} anchors were given; "
                 "expected at least one target and an anchor for each."
             )
+        device = self.targets[0].tokens.device
+        for name in ("targets", "anchors", "preserved", "preserved_in_epochs", "probes", "exact"):
+            texts = getattr(self, name)
+            if texts is not None:
+                moved = tuple(replace(text, tokens=text.tokens.to(device)) for text in texts)
+                object.__setattr__(self, name, moved)  # as in any frozen class
 
     def contrasts(self, tokens: str) -> list[Contrast]:
         """Each concept's aligned tokens against its anchors', see `seal`; float64 on the CPU."""

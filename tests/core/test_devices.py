@@ -16,17 +16,26 @@ from rece_core.algebra.operator import Operator
 from rece_core.attacks.red_team import add_derived, find_direction, measure_attack
 from rece_core.erasing.derive import Derivation
 from rece_core.erasing.erase import EncodedConcepts, iterate_erasure, prepare_solvers
+from rece_core.erasing.erase_streams import erase_streams
 from rece_core.erasing.erasure import Part
+from rece_core.erasing.plan import plan_erasure
+from rece_core.erasing.schedule import Goals
 from rece_core.erasing.settings import ITERATIONS, MODES, EditSettings, EraseSettings
+from rece_core.evidence.findings import gather_evidence
 from rece_core.models.fingerprint import fingerprint
 from rece_core.models.fronts import Front, pass_front, undo_front
 from rece_core.sharing.erasure_file import load_erasure, save_erasure
+from rece_core.sharing.lora_file import make_lora
+from rece_core.texts.concepts import parse_concepts
 from rece_core.texts.prior import accumulate_prior
 from tests.core.erasures import change_tokens, make_erasure
 from tests.core.pretend_device import pretend_device
 from tests.core.random_models import make_operator, make_scene, make_text, randn
+from tests.core.text_models import encode, make_model
+from tests.core.text_models import make_weights as make_stored_weights
 
-WIDTH = 24
+WIDTH = 24  # as `text_models` has it
+CAPTIONS = ("a house by the sea", "a bowl of fruit", "a dog in the grass")
 CPU = torch.device("cpu")
 
 
@@ -140,6 +149,35 @@ def test_fronts(kind: str, shapes: list[tuple[int, ...]]) -> None:
         moved = {name: weight.to(device) for name, weight in weights.items()}
         read = pass_front(front, randn(9, 6, 8), moved)  # the text encoder gives its tokens on the CPU
         return [read, undo_front(front, read, moved)] if kind == "rms" else [read]
+
+    compute_everywhere(compute)
+
+
+@pytest.mark.parametrize("goals", [None, Goals(0.2, 0.5)])
+@pytest.mark.parametrize("seal", [0.0, 0.7])
+def test_every_stream_hardened_measured_and_saved_as_a_lora(seal: float, goals: Goals | None) -> None:
+    """A whole erasure as the nodes make it, with a found embedding among the targets, which lies on the device too."""
+
+    def compute(device: torch.device) -> list[Any]:
+        weights = {name: weight.to(device) for name, weight in make_stored_weights().items()}
+        model = make_model(weights)
+        concepts = parse_concepts(
+            "custom", "a red circle => a blue square", captions=CAPTIONS, embeddings=[randn(3, 6, WIDTH).to(device)]
+        )
+        settings = EraseSettings(EditSettings(mode="prior", ridge=1.0), 1, seal=seal)
+        erasure = erase_streams(plan_erasure(model, encode, concepts, settings, goals=goals))
+        found: list[Any] = [erasure.encoder]
+        for stream, part in erasure.parts.items():
+            found += [part.base, part.operator.matrix(), part.settings]
+            entries = model.streams[stream]
+            changes = [part.change_of(weight) for weight in model.read(entries, str)]
+            biases = part.bias_changes(entries, model.shapes, weights.__getitem__)
+            found += [*changes, *biases.values()]
+        everything = model.list_entries(erasure.parts)
+        evidence = gather_evidence(erasure, model.read(everything, str), [model.face(encode("a house"))])
+        lora = make_lora(erasure, model, weights.__getitem__)
+        assert {tensor.device for tensor in lora.tensors.values()} == {CPU}
+        return [*found, evidence.changes, evidence.drifts, *lora.tensors.values()]
 
     compute_everywhere(compute)
 
