@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -208,6 +208,9 @@ class _SelfProduct:
         self.total = torch.zeros(width, width, dtype=torch.float64, device=algebra_device(like.device))
         self.part = torch.zeros(width, width, dtype=_product_dtype(like), device=like.device)
         self.rows = 0
+        self.finite: list[
+            tuple[str, Tensor]
+        ] = []  # of each weight, judged in the end: one wait for a GPU instead of many
 
     def add(self, matrix: Tensor, name: str) -> None:
         matrix = matrix.detach().to(self.part.device, self.part.dtype)
@@ -215,13 +218,15 @@ class _SelfProduct:
         for start in range(0, width, BLOCK):
             stop = min(start + BLOCK, width)
             self.part[start:stop, start:].addmm_(matrix[:, start:stop].T, matrix[:, start:])
-        _require_finite(name, self.part)
+        # A NaN or infinity anywhere in a column of W shows on the diagonal of WᵀW, d numbers instead of d_out × d.
+        self.finite.append((name, torch.isfinite(self.part.diagonal()).all()))
         self.rows += matrix.shape[0]
         if self.rows >= ROWS_IN_FLOAT32:
             self._flush()
 
     def finish(self) -> Tensor:
         """The whole symmetric sum, (d, d) float64. Nothing can be added after it."""
+        _require_finite(self.finite)
         self._flush()
         del self.part
         _mirror(self.total)
@@ -263,9 +268,9 @@ def _check_shape(weight: Weight, width: int | None) -> int:
     return matrix.shape[1]
 
 
-def _require_finite(name: str, product: Tensor) -> None:
-    # A NaN or infinity anywhere in a column of W shows on the diagonal of WᵀW, d numbers instead of d_out × d.
-    if not torch.isfinite(product.diagonal()).all():
+def _require_finite(finite: Sequence[tuple[str, Tensor]]) -> None:
+    if not bool(torch.stack([each for _, each in finite]).all()):
+        name = next(name for name, each in finite if not each)
         raise ValueError(
             f"{name} holds NaN or infinite numbers, so the model is damaged or was merged in too narrow a type. "
             "Load an intact checkpoint."

@@ -145,7 +145,9 @@ def prepare_solvers(
     if settings.seal:
         assert texts.prior is not None
         contrasts = texts.contrasts(settings.edit.tokens)
-        seals, sealed = find_seals(read(), contrasts, texts.prior, settings.seal_caution, settings.seal)
+        seals, sealed = find_seals(
+            read(), contrasts, texts.prior, settings.seal_caution, settings.seal, gram.total.device
+        )
     if settings.edit.mode == "orthogonal":
         return seals, lambda: RotationSolver(read, gram.width, seals, settings.seal)
     return seals, lambda: OperatorSolver(gram, sealed)

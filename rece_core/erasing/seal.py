@@ -35,6 +35,7 @@ from ..algebra.gram import VALUE_ROLES, SealGram, Weight
 from ..algebra.linear_algebra import factor, solve
 from ..texts.prior import Prior
 
+CPU = torch.device("cpu")
 COVERED = 0.9  # of each concept's direction is sealed
 
 
@@ -80,27 +81,32 @@ class Contrast:
 
 
 def find_seals(
-    weights: Iterable[Weight], contrasts: Sequence[Contrast], prior: Prior, caution: float, strength: float
+    weights: Iterable[Weight],
+    contrasts: Sequence[Contrast],
+    prior: Prior,
+    caution: float,
+    strength: float,
+    device: torch.device = CPU,
 ) -> tuple[dict[str, Seal], SealGram]:
-    """A seal for each value projection and input layer among `weights`, by name, and their Gram matrices.
+    """A seal for each value projection and input layer among `weights`, by name, and their Gram matrices on `device`.
 
     `caution`: how much what is kept counts against what is taken, 0 to 1; τ is (1 − caution) / caution times the mean
-    eigenvalue of E[(v − v_a)(v − v_a)ᵀ]. All float64 on the CPU.
+    eigenvalue of E[(v − v_a)(v − v_a)ᵀ]. All float64, worked out on `device`.
     """
-    factors = [_leading(contrast.apart) for contrast in contrasts]
-    anchors = torch.stack([contrast.anchor for contrast in contrasts])
+    prior = Prior(prior.moment.to(device), prior.mean.to(device))
+    factors = [_leading(contrast.apart.to(device)) for contrast in contrasts]
+    anchors = torch.stack([contrast.anchor for contrast in contrasts]).to(device)
     about = _spread_about(anchors, prior)
     seals: dict[str, Seal] = {}
-    mixed, square = (torch.zeros(prior.width, prior.width, dtype=torch.float64) for _ in range(2))
+    mixed, square = torch.zeros_like(prior.moment), torch.zeros_like(prior.moment)
     raised, turned, size = torch.zeros_like(prior.mean), torch.zeros_like(prior.mean), 0.0
     for weight in weights:
         if weight.role in VALUE_ROLES:
-            matrix = weight.matrix.to("cpu", torch.float64)
+            matrix = weight.matrix.to(device, torch.float64)
             directions = torch.stack([_lead(matrix @ spread) for spread in factors], 1)
             usual = matrix @ prior.mean
-            seals[weight.name] = seal = _solve_seal(
-                directions, matrix @ anchors.T, usual, matrix @ about @ matrix.T, caution
-            )
+            seal = _solve_seal(directions, matrix @ anchors.T, usual, matrix @ about @ matrix.T, caution)
+            seals[weight.name] = Seal(seal.write.to(CPU), seal.read.to(CPU), seal.level.to(CPU))
             reads, writes = seal.read.T @ matrix, seal.write.T @ matrix
             mixed.addmm_(reads.T, writes)
             square.addmm_(reads.T, (seal.write.T @ seal.write) @ reads)
