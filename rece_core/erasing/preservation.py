@@ -101,8 +101,8 @@ def _check_prior(prior: Prior | None, mode: str, width: int) -> None:
 
 def _sum_tokens(texts: Sequence[EncodedText], gram: Gram) -> tuple[Tensor, int]:
     """Σ p pᵀ over all tokens of `texts`, (d, d) float64 beside `gram`, and their number."""
-    total = torch.zeros(gram.width, gram.width, dtype=torch.float64)
+    total = torch.zeros_like(gram.total)
     for text in texts:  # one at a time: thousands of texts need no more memory than one
-        tokens = text.tokens.to("cpu", torch.float64)
+        tokens = text.tokens.to(total)
         total.addmm_(tokens.T, tokens)
-    return total.to(gram.total.device), sum(len(text.tokens) for text in texts)
+    return total, sum(len(text.tokens) for text in texts)
