@@ -15,7 +15,7 @@ import time
 import torch
 
 from bench.cases import CASES, TOKENS, make_weights
-from bench.measure import read_status, reset_peak
+from bench.meter import Meter
 from rece_core.algebra.gram import Weight, accumulate_gram
 from rece_core.erasing.erase import EncodedConcepts, EpochRecord, iterate_erasure, prepare_solvers
 from rece_core.erasing.settings import EditSettings, EraseSettings
@@ -74,11 +74,11 @@ def measure(name: str, targets: int, threads: int) -> str:
     torch.set_num_threads(threads)
     case, settings = CASES["sd14"], METHODS[name]
     weights, texts = make_weights(case), make_texts(case.width, targets)
-    loaded, start = reset_peak(), time.process_time()
+    meter, start = Meter(), time.process_time()
     with torch.inference_mode():
         record = erase(weights, texts, settings)
-    seconds, peak = time.process_time() - start, read_status("VmHWM")
-    memory = "–" if peak is None or loaded is None else f"{(peak - loaded) / 1e6:.0f}"
+    seconds, peak = time.process_time() - start, meter.finish().peak
+    memory = "–" if peak is None else f"{peak / 1e6:.0f}"
     return f"| {name} | {targets} | {seconds:.1f} | {memory} | {record.forgotten:.1%} | {record.drift:.1%} |"
 
 
