@@ -41,7 +41,8 @@ the patches are taken off.
 An erasure works on float64 matrices of the width of a text squared: {memory}. At its peak it has {unsealed} of them in
 memory in mode `prior`, {sealed} with a seal, where the text passes one layer on its way in; {unsealed_keys} and
 {sealed_keys} where keys and values read it (`rece_core/erasing/memory.py`). What an erasure needs is compared with what
-is there before the long work; where a GPU has too little, or runs out on the way, it is worked out on the CPU, and the report says so.
+is there before the long work; where a GPU has too little, or runs out on the way, it is worked out on the CPU, and the
+report says so.
 
 A model of no family here is refused with its layers' names. If you know which of its weights read the text, name them
 in the input *text_weights* of RECE Iterate or RECE Edit Model: a line each, such as `txt_in.weight` or
