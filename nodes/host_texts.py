@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import torch
+from comfy.sd1_clip import SD1Tokenizer
 from torch import Tensor
 
 from ..rece_core.erasing.plan import FINGERPRINT_TEXT
@@ -105,7 +107,7 @@ def encode_prompt(clip: Any, text: str) -> Prompt:
     change anything. Raises ValueError for a text longer than the encoder reads in one piece, and for text encoders
     that the pack does not know.
     """
-    literal = re.sub(r"(?<!\\)([()])", r"\\\1", text)  # else '(word:1.2)' would be read as a weight
+    literal = _escape(text)
     tokenized = clip.tokenize(literal)
     encoders = frozenset(tokenized)
     groups = _list_groups(clip, encoders)
@@ -138,6 +140,26 @@ def encode_streams(clip: Any, text: str) -> Mapping[str, EncodedText]:
 def fingerprint_encoder(clip: Any) -> dict[str, Fingerprint]:
     """The fingerprints of a text encoder as it stands, its LoRAs and clip skip included; see `fingerprint_streams`."""
     return fingerprint_streams(encode_streams(clip, FINGERPRINT_TEXT))
+
+
+def count_clip_tokens(texts: Sequence[str]) -> list[int]:
+    """Tokens of each text under CLIP's vocabulary, start and end not counted; words are taken literally.
+
+    The same for the CLIP encoders of SD 1.x, 2.x, SDXL, SD 3 and Flux; no model has to be loaded.
+    """
+    tokenizer = _load_clip_tokenizer()
+    counted = (tokenizer.tokenize_with_weights(_escape(text), return_word_ids=True) for text in texts)
+    return [sum(word > 0 for chunk in next(iter(each.values())) for _, _, word in chunk) for each in counted]
+
+
+@cache
+def _load_clip_tokenizer() -> Any:
+    return SD1Tokenizer()  # with no folder of embeddings: it opens no file for 'embedding:name'
+
+
+def _escape(text: str) -> str:
+    """`text` with its parentheses taken literally; else '(word:1.2)' would be read as a weight."""
+    return re.sub(r"(?<!\\)([()])", r"\\\1", text)
 
 
 def _list_groups(clip: Any, encoders: frozenset[str]) -> list[tuple[str, ...]]:

@@ -91,11 +91,6 @@ def _check_format(metadata: dict[str, str], path: Path) -> None:
     version = metadata.get("format_version", "")
     if not version.isdecimal():
         raise ValueError(f"{path.name} has the version {version!r}; expected a whole number. Save the erasure again.")
-    if int(version) < FORMAT_VERSION:
-        raise ValueError(
-            f"{path.name} has version {version} of the erasure format, from before a model's family was kept in it; "
-            f"this pack reads version {FORMAT_VERSION}. Erase again and save it."
-        )
     if int(version) > FORMAT_VERSION:
         raise ValueError(
             f"{path.name} has version {version} of the erasure format, this pack reads up to {FORMAT_VERSION}. "
