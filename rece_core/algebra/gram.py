@@ -208,9 +208,8 @@ class _SelfProduct:
         self.total = torch.zeros(width, width, dtype=torch.float64, device=algebra_device(like.device))
         self.part = torch.zeros(width, width, dtype=_product_dtype(like), device=like.device)
         self.rows = 0
-        self.finite: list[
-            tuple[str, Tensor]
-        ] = []  # of each weight, judged in the end: one wait for a GPU instead of many
+        # Of each weight, judged in the end: one wait for a GPU instead of one a weight.
+        self.finite: list[tuple[str, Tensor]] = []
 
     def add(self, matrix: Tensor, name: str) -> None:
         matrix = matrix.detach().to(self.part.device, self.part.dtype)
