@@ -57,7 +57,7 @@ class Inquiry:
         return measure_attack(*pairs, self._targets[stream], self._anchors[stream], self._read(attack)[stream])
 
     def _read(self, prompt: Prompt) -> dict[str, EncodedText]:
-        return {stream: texts[0] for stream, texts in self._original.face(prompt.streams).items()}
+        return {stream: texts[0] for stream, texts in self._original.prepare_inputs(prompt.streams).items()}
 
     def _compare(self, stream: str) -> tuple[PairGram, PairGram]:
         if stream not in self._pairs:
@@ -101,7 +101,7 @@ def encode_target(clip: Any, target: str, model: TextModel) -> Prompt:
     if not target.strip():
         raise ValueError("the target is empty; expected the prompt to bring back, such as 'a photo of snoopy'.")
     prompt = encode_prompt(clip, target)
-    model.face(prompt.streams)  # which raises where it cannot
+    model.prepare_inputs(prompt.streams)  # which raises where it cannot
     return prompt
 
 

@@ -85,7 +85,7 @@ def describe_model(model: Any, text_weights: str = "") -> TextModel:
     """
     shapes = list_shapes(model, UNET)
     family = find_family(shapes, text_weights, type(model.model).__name__)
-    names = {name for front in family.fronts.values() for name in front.weights}
+    names = {name for preprocessor in family.preprocessors.values() for name in preprocessor.weights}
     weights = {name: read_weight(model, name) for name in names}
     return TextModel(family, shapes, partial(read_weights, model), weights)
 

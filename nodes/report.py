@@ -61,7 +61,7 @@ class ReceReport(io.ComfyNode):
         erasure.check_encoder(fingerprint_encoder(clip))
         check_fit(erasure, described)
         texts = list_lines(probes) or PROBES
-        read = [described.face(encode_streams(clip, text)) for text in texts]
+        read = [described.prepare_inputs(encode_streams(clip, text)) for text in texts]
         entries = described.list_entries(erasure.parts)
         evidence = gather_evidence(erasure, described.read(entries, Progress(len(entries))), read)
         chart = to_images(render_chart(evidence)[None])

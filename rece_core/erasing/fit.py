@@ -47,7 +47,7 @@ def describe_fit(erasure: Erasure, model: TextModel, bases: Mapping[str, Fingerp
         if same_fingerprint(part.base, bases[stream]):
             line = "made on these weights: all of it is exact, up to the rounding of the model's type"
         else:
-            bound = _list_weight_bound(part, stream in model.family.fronts)
+            bound = _list_weight_bound(part, stream in model.family.preprocessors)
             exact = "" if FIRST in bound else "its first edit is exact; "
             line = (
                 f"made on other weights of the same text encoder: {exact}approximate, as they looked at those weights: "
@@ -57,12 +57,12 @@ def describe_fit(erasure: Erasure, model: TextModel, bases: Mapping[str, Fingerp
     return "\n".join(lines)
 
 
-def _list_weight_bound(part: Part, has_front: bool) -> list[str]:
-    """What of a part was computed from weights of its model, which a front has too."""
+def _list_weight_bound(part: Part, has_preprocessor: bool) -> list[str]:
+    """What of a part was computed from weights of its model, which a preprocessor has too."""
     edit = part.settings.edit
     free = edit.mode in ("paper", "prior") or (edit.mode == "strict" and edit.free_share is not None)
     bound = {
-        FIRST: not free or has_front,
+        FIRST: not free or has_preprocessor,
         "epochs": part.settings.epochs > 0,
         "seals": bool(part.seals),
         "the measures in its report": True,

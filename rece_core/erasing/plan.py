@@ -63,8 +63,8 @@ class Plan:
 
     def read(self, text: str) -> dict[str, tuple[EncodedText, ...]]:
         """What the model reads of `text` in each stream that is erased."""
-        faced = self.model.face(self.encode(text))
-        return {stream: faced[stream] for stream in self.settings}
+        prepared = self.model.prepare_inputs(self.encode(text))
+        return {stream: prepared[stream] for stream in self.settings}
 
 
 def plan_erasure(
@@ -88,12 +88,12 @@ def plan_erasure(
     asked for and no stream can have one, and where every caption for the prior names a target.
     """
     given = encode(FINGERPRINT_TEXT)
-    faced = model.face(given)
-    left_alone = _leave_alone(model, faced, given, pooled)
-    faced = {stream: texts for stream, texts in faced.items() if stream not in left_alone}
-    unsealed = _list_unsealed(model, tuple(faced)) if settings.seal else ()
+    prepared = model.prepare_inputs(given)
+    left_alone = _leave_alone(model, prepared, given, pooled)
+    prepared = {stream: texts for stream, texts in prepared.items() if stream not in left_alone}
+    unsealed = _list_unsealed(model, tuple(prepared)) if settings.seal else ()
     chosen = {}
-    for stream, (text, *_) in faced.items():
+    for stream, (text, *_) in prepared.items():
         scale = choose_ridge_scale(text.tokens) if auto_ridges else settings.edit.ridge_scale
         seal = 0.0 if stream in unsealed else settings.seal
         chosen[stream] = replace(settings, edit=replace(settings.edit, ridge_scale=scale), seal=seal)
@@ -108,19 +108,19 @@ def plan_erasure(
         encoder=fingerprint_streams({source: given[source] for source in sources}),
         captions=choose_captions(concepts) if any(each.needs_prior for each in chosen.values()) else (),
         goals=goals,
-        rows={stream: sum(len(text.tokens) for text in texts) for stream, texts in faced.items()},
+        rows={stream: sum(len(text.tokens) for text in texts) for stream, texts in prepared.items()},
     )
 
 
-def _leave_alone(model: TextModel, faced: Mapping[str, object], given: Streams, pooled: bool) -> dict[str, str]:
+def _leave_alone(model: TextModel, prepared: Mapping[str, object], given: Streams, pooled: bool) -> dict[str, str]:
     """The streams of `model` that are not erased, and why; ValueError where the tokens would be one of them."""
-    if TOKENS not in faced:
+    if TOKENS not in prepared:
         raise ValueError(
             f"the text encoder gives {', '.join(given) or 'nothing'}, but the model reads token embeddings. Connect "
             "the CLIP that belongs to this model."
         )
-    reasons = {stream: "the text encoder gives no such embedding" for stream in model.streams if stream not in faced}
-    if not pooled and POOLED in faced:
+    reasons = {stream: "the text encoder gives no such embedding" for stream in model.streams if stream not in prepared}
+    if not pooled and POOLED in prepared:
         reasons[POOLED] = "switched off"
     return reasons
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .fronts import Front
+from .text_preprocessors import TextPreprocessor
 
 LLAMA_LAYERS = 32  # of HiDream's language model; blocks beyond as many read the last
 
@@ -38,16 +38,16 @@ class Reader:
 class Layout:
     """A family: every pattern of `marks` is found in it; `refusal` says why it can't be edited, where it can't.
 
-    width: of the embedding that the first reader reads, where marks alone don't tell families apart. fronts: by stream,
-    used where the model has their weights. joins: streams whose rows, behind their front, the weights of another stream
-    read along with its own.
+    width: of the embedding that the first reader reads, where marks alone don't tell families apart. preprocessors: by
+    stream, used where the model has their weights. joins: streams whose rows, after preprocessing, the weights of
+    another stream read along with its own.
     """
 
     name: str
     marks: tuple[str, ...]
     readers: tuple[Reader, ...] = ()
     width: int | None = None
-    fronts: tuple[tuple[str, Front], ...] = ()
+    preprocessors: tuple[tuple[str, TextPreprocessor], ...] = ()
     joins: tuple[tuple[str, str], ...] = ()
     refusal: str = ""
 
@@ -61,8 +61,8 @@ def _input(name: str, stream: str = "tokens") -> Reader:
     return Reader(re.escape(f"{name}.weight"), stream=stream)
 
 
-def _rms(name: str, eps: float, stream: str = "tokens") -> tuple[str, Front]:
-    return stream, Front("rms", (name,), eps)
+def _rms(name: str, eps: float, stream: str = "tokens") -> tuple[str, TextPreprocessor]:
+    return stream, TextPreprocessor("rms", (name,), eps)
 
 
 # `attn2` is cross-attention to the text; `attn1` is self-attention, a square one, or else reads the text too, as in
@@ -126,9 +126,9 @@ LAYOUTS = (
             Reader(r"blocks\.\d+\.attn2\.kv_proj\.weight"),
             Reader(r"pooler\.[qkv]_proj\.weight", stream="t5_pooled"),
         ),
-        fronts=(
-            ("t5", Front("mlp", ("mlp_t5.0.weight", "mlp_t5.0.bias", "mlp_t5.2.weight", "mlp_t5.2.bias"))),
-            ("t5_pooled", Front("pool", ("pooler.positional_embedding",), source="t5_padded")),
+        preprocessors=(
+            ("t5", TextPreprocessor("mlp", ("mlp_t5.0.weight", "mlp_t5.0.bias", "mlp_t5.2.weight", "mlp_t5.2.bias"))),
+            ("t5_pooled", TextPreprocessor("pool", ("pooler.positional_embedding",), source="t5_padded")),
         ),
         joins=(("t5", "tokens"),),
     ),
@@ -142,16 +142,18 @@ LAYOUTS = (
             _input("vector_in.in_layer", "pooled"),
             _input("byt5_in.fc1", "byt5"),
         ),
-        fronts=(("byt5", Front("layer", ("byt5_in.layernorm.weight", "byt5_in.layernorm.bias"), 1e-5)),),
+        preprocessors=(
+            ("byt5", TextPreprocessor("layer", ("byt5_in.layernorm.weight", "byt5_in.layernorm.bias"), 1e-5)),
+        ),
     ),
     Layout("Flux.2", (r"double_stream_modulation_img\.lin\.weight", r"txt_in\.weight"), (_input("txt_in"),)),
-    Layout("Flux.1", (r"vector_in\.in_layer\.weight", r"txt_in\.weight"), IMAGE_AND_POOLED, fronts=TXT_NORM),
-    Layout("Ovis-Image", (r"double_blocks\.0\..*", *TEXT_IN), (_input("txt_in"),), width=2048, fronts=TXT_NORM),
-    Layout("LongCat-Image", (r"double_blocks\.0\..*", r"txt_in\.weight"), IMAGE_AND_POOLED, fronts=TXT_NORM),
-    Layout("Mage-Flow", QWEN_IMAGE, (_input("txt_in"),), width=2560, fronts=TXT_NORM),
-    Layout("Qwen-Image", QWEN_IMAGE, (_input("txt_in"),), fronts=TXT_NORM),
-    Layout("Z-Image", LUMINA, LUMINA_TEXT, width=2560, fronts=LUMINA_NORMS),
-    Layout("Lumina 2", LUMINA, LUMINA_TEXT, fronts=LUMINA_NORMS),
+    Layout("Flux.1", (r"vector_in\.in_layer\.weight", r"txt_in\.weight"), IMAGE_AND_POOLED, preprocessors=TXT_NORM),
+    Layout("Ovis-Image", (r"double_blocks\.0\..*", *TEXT_IN), (_input("txt_in"),), width=2048, preprocessors=TXT_NORM),
+    Layout("LongCat-Image", (r"double_blocks\.0\..*", r"txt_in\.weight"), IMAGE_AND_POOLED, preprocessors=TXT_NORM),
+    Layout("Mage-Flow", QWEN_IMAGE, (_input("txt_in"),), width=2560, preprocessors=TXT_NORM),
+    Layout("Qwen-Image", QWEN_IMAGE, (_input("txt_in"),), preprocessors=TXT_NORM),
+    Layout("Z-Image", LUMINA, LUMINA_TEXT, width=2560, preprocessors=LUMINA_NORMS),
+    Layout("Lumina 2", LUMINA, LUMINA_TEXT, preprocessors=LUMINA_NORMS),
     Layout(
         "HiDream",
         (r"caption_projection\.0\.linear\.weight",),
@@ -197,13 +199,13 @@ LAYOUTS = (
         (r"text_embeddings\.in_layer\.weight",),
         (_input("text_embeddings.in_layer"), _input("pooled_text_embeddings.in_layer", "pooled")),
     ),
-    Layout("Boogu-Image", (*OMNIGEN, r"double_stream_layers\.0\..*"), OMNIGEN_TEXT, fronts=OMNIGEN_NORM),
-    Layout("OmniGen 2", OMNIGEN, OMNIGEN_TEXT, fronts=OMNIGEN_NORM),
+    Layout("Boogu-Image", (*OMNIGEN, r"double_stream_layers\.0\..*"), OMNIGEN_TEXT, preprocessors=OMNIGEN_NORM),
+    Layout("OmniGen 2", OMNIGEN, OMNIGEN_TEXT, preprocessors=OMNIGEN_NORM),
     Layout(
         "Ideogram 4",
         (r"llm_cond_proj\.weight",),
         (_input("llm_cond_proj"),),
-        fronts=(_rms("llm_cond_norm.weight", 1e-6),),
+        preprocessors=(_rms("llm_cond_norm.weight", 1e-6),),
     ),
     Layout(
         "JoyImage",

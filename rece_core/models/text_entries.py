@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from .families import LAYOUTS, READ_PICTURES, Layout, Reader
-from .fronts import Front
+from .text_preprocessors import TextPreprocessor
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -39,13 +39,13 @@ class TextEntry:
 class Family:
     """A family as found in a model, all names as in that model.
 
-    entries: in the model's order. fronts: by stream, what happens to it before its entries read it. joins: streams
-    whose rows, behind their front, are read by the entries of another stream along with its own.
+    entries: in the model's order. preprocessors: by stream, what happens to it before its entries read it. joins:
+    streams whose rows, after preprocessing, are read by the entries of another stream along with its own.
     """
 
     name: str
     entries: tuple[TextEntry, ...]
-    fronts: Mapping[str, Front] = field(default_factory=dict)
+    preprocessors: Mapping[str, TextPreprocessor] = field(default_factory=dict)
     joins: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -70,12 +70,12 @@ def find_family(shapes: Shapes, patterns: str = "", host_class: str = "") -> Fam
     else:
         family = _resolve(_find_layout(own, host_class), own)
     _check_widths(family.entries)
-    fronts = {
-        stream: replace(front, weights=tuple(prefix + name for name in front.weights))
-        for stream, front in family.fronts.items()
+    preprocessors = {
+        stream: replace(preprocessor, weights=tuple(prefix + name for name in preprocessor.weights))
+        for stream, preprocessor in family.preprocessors.items()
     }
     entries = tuple(replace(entry, name=prefix + entry.name) for entry in family.entries)
-    return replace(family, entries=entries, fronts=fronts)
+    return replace(family, entries=entries, preprocessors=preprocessors)
 
 
 def find_text_entries(shapes: Shapes, patterns: str = "") -> tuple[TextEntry, ...]:
@@ -129,8 +129,12 @@ def _has_width(layout: Layout, own: Shapes) -> bool:
 
 def _resolve(layout: Layout, own: Shapes) -> Family:
     entries = [entry for reader in layout.readers for entry in _find_read(reader, own)]
-    fronts = {stream: front for stream, front in layout.fronts if all(name in own for name in front.weights)}
-    return Family(layout.name, _order(entries, own), fronts, dict(layout.joins))
+    preprocessors = {
+        stream: preprocessor
+        for stream, preprocessor in layout.preprocessors
+        if all(name in own for name in preprocessor.weights)
+    }
+    return Family(layout.name, _order(entries, own), preprocessors, dict(layout.joins))
 
 
 def _find_read(reader: Reader, own: Shapes) -> Iterator[TextEntry]:

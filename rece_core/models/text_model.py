@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ..algebra.gram import Weight
 from ..texts.alignment import EncodedText
-from .fronts import can_undo, pass_front, undo_front
 from .text_entries import Family, TextEntry, find_output
+from .text_preprocessors import can_undo, preprocess, undo_preprocessing
 
 TOKENS, POOLED = "tokens", "pooled"  # the stream that every model reads, and that of one embedding for a whole text
 
@@ -25,13 +25,13 @@ class TextModel:
     """A model as its text entries, and the weights before and behind them.
 
     shapes: of all its weights, by name. read: the original weights of some text entries, one at a time, calling back
-    with the name of each step before it. front_weights: those that the family's fronts need, by name.
+    with the name of each step before it. preprocessor_weights: those that the family's preprocessors need, by name.
     """
 
     family: Family
     shapes: Mapping[str, tuple[int, ...]]
     read: ReadEntries
-    front_weights: Mapping[str, Tensor] = field(default_factory=dict)
+    preprocessor_weights: Mapping[str, Tensor] = field(default_factory=dict)
 
     @property
     def streams(self) -> dict[str, tuple[TextEntry, ...]]:
@@ -48,30 +48,30 @@ class TextModel:
         """The streams of the text encoder that the entries of `stream` read something of, its own first."""
         return tuple(self._source(name) for name in self._joined(stream))
 
-    def face(self, given: Streams) -> dict[str, tuple[EncodedText, ...]]:
-        """What the entries of each stream read of a text that the encoder gives as `given`, behind the fronts.
+    def prepare_inputs(self, given: Streams) -> dict[str, tuple[EncodedText, ...]]:
+        """Return, per stream, the embeddings that its layers receive after preprocessing of a text's `given` ones.
 
         A tuple, because where other embeddings join a stream its entries read their rows too; nothing for a stream
         that the encoder does not give. Raises ValueError where the model reads it in another width.
         """
-        faced = {}
+        prepared = {}
         for stream, entries in self.streams.items():
             if self._source(stream) in given:
                 texts = [self._pass(name, given) for name in self._joined(stream) if self._source(name) in given]
                 for text in texts:
                     _check_width(stream, text, entries[0].shape[1])
-                faced[stream] = tuple(texts)
-        return faced
+                prepared[stream] = tuple(texts)
+        return prepared
 
     def can_reach(self, stream: str) -> bool:
         """Whether an embedding of the text encoder can be chosen so that the entries of `stream` read a given one."""
-        front = self.family.fronts.get(stream)
-        return front is None or can_undo(front)
+        preprocessor = self.family.preprocessors.get(stream)
+        return preprocessor is None or can_undo(preprocessor)
 
     def reach(self, stream: str, tokens: Tensor) -> Tensor:
         """What the text encoder would have to give, (n, d), for the entries of `stream` to read `tokens` (n, d)."""
-        front = self.family.fronts.get(stream)
-        return tokens if front is None else undo_front(front, tokens, self.front_weights)
+        preprocessor = self.family.preprocessors.get(stream)
+        return tokens if preprocessor is None else undo_preprocessing(preprocessor, tokens, self.preprocessor_weights)
 
     def check_sealable(self, stream: str) -> None:
         """ValueError where what makes values of `stream` has no bias to take what a seal puts back."""
@@ -84,12 +84,16 @@ class TextModel:
         return (stream, *(name for name, other in self.family.joins.items() if other == stream))
 
     def _source(self, name: str) -> str:
-        front = self.family.fronts.get(name)
-        return name if front is None or front.source is None else front.source
+        preprocessor = self.family.preprocessors.get(name)
+        return name if preprocessor is None or preprocessor.source is None else preprocessor.source
 
     def _pass(self, name: str, given: Streams) -> EncodedText:
-        text, front = given[self._source(name)], self.family.fronts.get(name)
-        return text if front is None else replace(text, tokens=pass_front(front, text.tokens, self.front_weights))
+        text, preprocessor = given[self._source(name)], self.family.preprocessors.get(name)
+        return (
+            text
+            if preprocessor is None
+            else replace(text, tokens=preprocess(preprocessor, text.tokens, self.preprocessor_weights))
+        )
 
 
 def _check_width(stream: str, text: EncodedText, read: int) -> None:

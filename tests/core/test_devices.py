@@ -23,7 +23,7 @@ from rece_core.erasing.schedule import Goals
 from rece_core.erasing.settings import ITERATIONS, MODES, EditSettings, EraseSettings
 from rece_core.evidence.findings import gather_evidence
 from rece_core.models.fingerprint import fingerprint
-from rece_core.models.fronts import Front, pass_front, undo_front
+from rece_core.models.text_preprocessors import TextPreprocessor, preprocess, undo_preprocessing
 from rece_core.sharing.erasure_file import load_erasure, save_erasure
 from rece_core.sharing.lora_file import make_lora
 from rece_core.texts.concepts import parse_concepts
@@ -141,14 +141,14 @@ def test_the_identity_lies_where_it_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("kind, shapes", [("rms", [(8,)]), ("mlp", [(9, 8), (9,), (6, 9), (6,)]), ("pool", [(12, 8)])])
-def test_fronts(kind: str, shapes: list[tuple[int, ...]]) -> None:
-    front = Front(kind, tuple(f"weight {i}" for i in range(len(shapes))), 1e-6)
-    weights = {name: randn(i, *shape) for i, (name, shape) in enumerate(zip(front.weights, shapes, strict=True))}
+def test_text_preprocessors(kind: str, shapes: list[tuple[int, ...]]) -> None:
+    preprocessor = TextPreprocessor(kind, tuple(f"weight {i}" for i in range(len(shapes))), 1e-6)
+    weights = {name: randn(i, *shape) for i, (name, shape) in enumerate(zip(preprocessor.weights, shapes, strict=True))}
 
     def compute(device: torch.device) -> list[Any]:
         moved = {name: weight.to(device) for name, weight in weights.items()}
-        read = pass_front(front, randn(9, 6, 8), moved)  # the text encoder gives its tokens on the CPU
-        return [read, undo_front(front, read, moved)] if kind == "rms" else [read]
+        read = preprocess(preprocessor, randn(9, 6, 8), moved)  # the text encoder gives its tokens on the CPU
+        return [read, undo_preprocessing(preprocessor, read, moved)] if kind == "rms" else [read]
 
     compute_everywhere(compute)
 
@@ -174,7 +174,7 @@ def test_every_stream_hardened_measured_and_saved_as_a_lora(seal: float, goals: 
             biases = part.bias_changes(entries, model.shapes, weights.__getitem__)
             found += [*changes, *biases.values()]
         everything = model.list_entries(erasure.parts)
-        evidence = gather_evidence(erasure, model.read(everything, str), [model.face(encode("a house"))])
+        evidence = gather_evidence(erasure, model.read(everything, str), [model.prepare_inputs(encode("a house"))])
         lora = make_lora(erasure, model, weights.__getitem__)
         assert {tensor.device for tensor in lora.tensors.values()} == {CPU}
         return [*found, evidence.changes, evidence.drifts, *lora.tensors.values()]

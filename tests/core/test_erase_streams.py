@@ -17,9 +17,9 @@ from rece_core.erasing.plan import Plan, plan_erasure
 from rece_core.erasing.schedule import Goals
 from rece_core.erasing.settings import EditSettings, EraseSettings
 from rece_core.evidence.report import describe_erasure, summarize_erasure
-from rece_core.models.fronts import Front
 from rece_core.models.text_entries import Family
 from rece_core.models.text_model import TextModel
+from rece_core.models.text_preprocessors import TextPreprocessor
 from rece_core.texts.alignment import EncodedText
 from rece_core.texts.concepts import parse_concepts
 from tests.core.random_models import deviation, make_text, randn
@@ -206,10 +206,10 @@ def test_where_only_some_streams_have_a_bias_those_are_sealed() -> None:
 
 def test_a_norm_before_the_entries_is_passed_first() -> None:
     weights = {**make_weights(), "norm.weight": 1 + 0.3 * randn(5, WIDTH)}
-    model = make_model(weights, Front("rms", ("norm.weight",), 1e-6))
+    model = make_model(weights, TextPreprocessor("rms", ("norm.weight",), 1e-6))
     erasure = erase_streams(plan(model))
     edited = edit(weights, model, erasure)
-    read = model.face(encode("a red circle"))["tokens"][0].tokens
+    read = model.prepare_inputs(encode("a red circle"))["tokens"][0].tokens
     expected = erasure.parts["tokens"].operator.apply_to_tokens(read)
     pooled = encode("a red circle")["pooled"].tokens
     whole = erasure.parts["pooled"].operator.apply_to_tokens(pooled)
@@ -222,13 +222,13 @@ def test_a_norm_before_the_entries_is_passed_first() -> None:
 
 def test_what_a_norm_reads_can_be_reached_up_to_the_size_of_rows() -> None:
     weights = {**make_weights(), "norm.weight": 1 + 0.3 * randn(5, WIDTH)}
-    model = make_model(weights, Front("rms", ("norm.weight",)))
-    wanted = model.face(encode("a dog"))["tokens"][0].tokens
+    model = make_model(weights, TextPreprocessor("rms", ("norm.weight",)))
+    wanted = model.prepare_inputs(encode("a dog"))["tokens"][0].tokens
     given = model.reach("tokens", 7 * wanted)
-    found = model.face({"tokens": EncodedText("", given, 0)})["tokens"][0].tokens
+    found = model.prepare_inputs({"tokens": EncodedText("", given, 0)})["tokens"][0].tokens
     assert deviation(found, wanted) < 1e-6
     assert torch.equal(model.reach("pooled", wanted), wanted)
-    assert not make_model(weights, Front("layer", ("norm.weight", "norm.weight"))).can_reach("tokens")
+    assert not make_model(weights, TextPreprocessor("layer", ("norm.weight", "norm.weight"))).can_reach("tokens")
 
 
 def test_rows_that_join_a_stream_are_erased_with_it() -> None:

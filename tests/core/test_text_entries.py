@@ -45,7 +45,7 @@ def test_names_as_the_caller_has_them(prefix: str) -> None:
     beside = {"conditioner.embedders.0.txt_in.weight": (9, 9)} if prefix else {}
     family = find_family(beside | {prefix + name: shape for name, shape in QWEN_IMAGE.items()})
     assert [entry.name for entry in family.entries] == [f"{prefix}txt_in.weight"]
-    assert family.fronts["tokens"].weights == (f"{prefix}txt_norm.weight",)
+    assert family.preprocessors["tokens"].weights == (f"{prefix}txt_norm.weight",)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from dataclasses import replace
 from torch import Tensor
 
 from rece_core.algebra.gram import Weight
-from rece_core.models.fronts import Front
 from rece_core.models.text_entries import Family, TextEntry
 from rece_core.models.text_model import OnStep, TextModel
+from rece_core.models.text_preprocessors import TextPreprocessor
 from rece_core.texts.alignment import EncodedText
 from tests.core.random_models import randn
 
@@ -31,15 +31,15 @@ def make_weights(seed: int = 0) -> dict[str, Tensor]:
     return {**weights, LABEL: randn(seed + 50, 20, 8 + POOLED_WIDTH), "label_emb.0.0.bias": randn(seed + 51, 20)}
 
 
-def make_model(weights: Mapping[str, Tensor], front: Front | None = None) -> TextModel:
-    """The model of `weights`, its tokens behind `front`."""
+def make_model(weights: Mapping[str, Tensor], preprocessor: TextPreprocessor | None = None) -> TextModel:
+    """The model of `weights`, its tokens behind `preprocessor`."""
     entries = [
         TextEntry(f"{block}.to_{role[0]}.weight", role, (10 if role == "key" else 12, WIDTH))
         for block in BLOCKS
         for role in ("key", "value")
     ]
     label = TextEntry(LABEL, "input", (20, POOLED_WIDTH), "pooled", (8, 8 + POOLED_WIDTH))
-    family = Family("small", (label, *entries), {} if front is None else {"tokens": front})
+    family = Family("small", (label, *entries), {} if preprocessor is None else {"tokens": preprocessor})
 
     def read(chosen: Sequence[TextEntry], on_step: OnStep) -> Iterable[Weight]:
         for entry in chosen:

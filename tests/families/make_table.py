@@ -18,7 +18,7 @@ from typing import Any
 from rece_core.erasing.memory import ALL_VALUES, WITH_KEYS
 
 ROOT = Path(__file__).resolve().parents[2]
-FRONTS = {"rms": "RMS norm", "layer": "layer norm", "mlp": "two layers", "pool": "mean and positions"}
+PREPROCESSORS = {"rms": "RMS norm", "layer": "layer norm", "mlp": "two layers", "pool": "mean and positions"}
 HEAD = """# Model families
 
 Made by `python -m tests.families.make_table` from the results of `tests/families`; don't edit by hand.
@@ -26,12 +26,12 @@ Made by `python -m tests.families.make_table` from the results of `tests/familie
 For each family the host's own model class is built small, with random weights and the real widths of the text (but
 for Ideogram 4, whose text is 53248 wide). Its text entries are edited with a random operator M for each stream,
 through the host's patcher. The table gives the relative difference between the edited model given c and the original
-given M c (behind the front, where there is one): rounding of float32. As a control, an edit of any one stream moves
+given M c (after preprocessing, where there is any): rounding of float32. As a control, an edit of any one stream moves
 the output by at least {control:.0e}. No weight outside the table changes, and the model is restored to the bit when
 the patches are taken off.
 
 - *text entries*: the weights that read the text, `N` a number; *×* how many the small model has.
-- *front*: what the text passes before; the operator is fitted behind it.
+- *preprocessor*: what the text passes before; the operator is fitted behind it.
 - *seal*: whether there is a bias that can hold what all texts have in common.
 - *LoRA round trip*: how the names begin under which the host's own loader takes every weight of the saved LoRA and
   gives the erased model; “-” where it has not been tested.
@@ -65,7 +65,7 @@ def main() -> None:
     rows = [_row(name, results, hosts, loras, commands) for name in results[hosts[-1]]]
     proven = [case for cases in results.values() for case in cases.values() if "controls" in case]
     control = min(min(case["controls"].values()) for case in proven)
-    head = ["model", "text entries", "pooled and other streams", "front"]
+    head = ["model", "text entries", "pooled and other streams", "preprocessor"]
     head += (
         [f"difference, {host}" for host in hosts] + ["seal"] + (["LoRA round trip"] if loras else []) + ["command line"]
     )
@@ -126,15 +126,18 @@ def _row(
     others = [stream for stream in streams if stream != "tokens"]
     differences = [_difference(results[host].get(name, {})) for host in hosts]
     trips = ["; ".join(dict.fromkeys(cases[name] for cases in loras.values() if name in cases)) or "-"] if loras else []
-    fronts = [f"{stream}: {FRONTS[part['front']]}" for stream, part in streams.items() if part["front"]]
-    fronts += [
-        f"{stream}: {FRONTS[front]}, then read with {target}" for stream, (target, front) in case["joins"].items()
+    preprocessors = [
+        f"{stream}: {PREPROCESSORS[part['preprocessor']]}" for stream, part in streams.items() if part["preprocessor"]
+    ]
+    preprocessors += [
+        f"{stream}: {PREPROCESSORS[preprocessor]}, then read with {target}"
+        for stream, (target, preprocessor) in case["joins"].items()
     ]
     return [
         name,
         _entries(streams["tokens"]) if "tokens" in streams else "-",
         "<br>".join(f"{stream}: {_entries(streams[stream])}" for stream in others) or "-",
-        "<br>".join(fronts) or "-",
+        "<br>".join(preprocessors) or "-",
         *differences,
         _seal(streams),
         *trips,

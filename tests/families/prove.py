@@ -24,7 +24,7 @@ import torch
 from cases import CASES, FULL_SIZE
 from run_model import PREFIX, ROOT, Streams, build, forward, make_text, relative
 from torch import nn
-from turn_texts import Operator, make_operator, turn, turn_behind_fronts
+from turn_texts import Operator, make_operator, turn, turn_behind_preprocessors
 
 
 def main(host: str, file: str, size: str, *chosen: str) -> None:
@@ -69,12 +69,12 @@ def prove(case: Any) -> dict[str, Any]:
     widths = {entry.stream: entry.shape[1] for entry in family.entries}
     operators = {stream: make_operator(stream, width) for stream, width in widths.items()}
     turned_texts = {
-        stream: turn(text, operators[stream]) if stream in operators and stream not in family.fronts else text
+        stream: turn(text, operators[stream]) if stream in operators and stream not in family.preprocessors else text
         for stream, text in texts.items()
     }
 
     original, sums = forward(model, case, texts), add_up(model)
-    with turn_behind_fronts(model, family, operators, weights) as front_difference:
+    with turn_behind_preprocessors(model, family, operators, weights) as preprocessor_difference:
         turned = forward(model, case, turned_texts)
     with edit(model, weights, family, operators):
         edited, edited_sums = forward(model, case, texts), add_up(model)
@@ -89,11 +89,11 @@ def prove(case: Any) -> dict[str, Any]:
         "parameters": sum(weight.numel() for weight in weights.values()),
         "difference": relative(edited, turned),
         "controls": alone,
-        "front_difference": max(front_difference, default=None),
+        "preprocessor_difference": max(preprocessor_difference, default=None),
         "restored": bool(torch.equal(forward(model, case, texts), original)) and add_up(model) == sums,
         "changed_outside": sorted(changed - {entry.name for entry in family.entries}),
         "left_unchanged": sorted({entry.name for entry in family.entries} - changed),
-        "joins": {stream: [target, family.fronts[stream].kind] for stream, target in family.joins.items()},
+        "joins": {stream: [target, family.preprocessors[stream].kind] for stream, target in family.joins.items()},
         "streams": {stream: describe(family, stream, shapes) for stream in operators},
     }
 
@@ -149,12 +149,12 @@ def describe(family: Any, stream: str, shapes: Mapping[str, tuple[int, ...]]) ->
                 find_output(entry, shapes)
     except ValueError as error:
         seal = str(error)
-    front = family.fronts.get(stream)
+    preprocessor = family.preprocessors.get(stream)
     return {
         "names": [entry.name.removeprefix(PREFIX) for entry in entries],
         "width": entries[0].shape[1],
         "columns": entries[0].columns,
-        "front": front.kind if front else None,
+        "preprocessor": preprocessor.kind if preprocessor else None,
         "seal": seal,
     }
 

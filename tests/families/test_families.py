@@ -46,8 +46,10 @@ def test_each_stream_makes_a_difference(found: Mapping[str, Any]) -> None:
 
 
 def test_a_front_gives_what_the_host_gives(found: Mapping[str, Any]) -> None:
-    assert (found["front_difference"] or 0.0) <= ROUNDING
-    assert (found["front_difference"] is not None) == any(part["front"] for part in found["streams"].values())
+    assert (found["preprocessor_difference"] or 0.0) <= ROUNDING
+    assert (found["preprocessor_difference"] is not None) == any(
+        part["preprocessor"] for part in found["streams"].values()
+    )
 
 
 def test_only_text_entries_change(found: Mapping[str, Any]) -> None:

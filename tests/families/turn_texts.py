@@ -1,4 +1,4 @@
-"""The texts of a proof, multiplied by an operator M: where the text encoder gives them, or behind a front."""
+"""The texts of a proof, multiplied by an operator M: where the text encoder gives them, or behind a preprocessor."""
 
 from __future__ import annotations
 
@@ -33,39 +33,41 @@ def turn_back(tokens: Tensor, operator: Operator) -> Tensor:
 
 
 @contextlib.contextmanager
-def turn_behind_fronts(
+def turn_behind_preprocessors(
     model: nn.Module, family: Any, operators: Mapping[str, Operator], weights: Streams
 ) -> Iterator[list[float]]:
-    """While this is open, streams with a front are multiplied by the operator of what reads them where they leave it.
+    """While this is open, streams with a preprocessor are multiplied after it by the operator of what reads them.
 
-    Yields a list that fills with how far `pass_front` is from what the host's own modules give.
+    Yields a list that fills with how far `preprocess` is from what the host's own modules give.
     """
     network, found = model.diffusion_model, []
     with contextlib.ExitStack() as turned:
-        for stream, front in family.fronts.items():
+        for stream, preprocessor in family.preprocessors.items():
             operator = operators[family.joins.get(stream, stream)]
-            compare = _Comparison(front, weights, found)
-            if front.kind == "pool":
+            compare = _Comparison(preprocessor, weights, found)
+            if preprocessor.kind == "pool":
                 turned.enter_context(_turn_pooler(network.pooler, operator, compare))
             else:
-                name = front.weights[0].removeprefix(PREFIX).rpartition(".")[0]
-                module = network.get_submodule(name.removesuffix(".0") if front.kind == "mlp" else name)
+                name = preprocessor.weights[0].removeprefix(PREFIX).rpartition(".")[0]
+                module = network.get_submodule(name.removesuffix(".0") if preprocessor.kind == "mlp" else name)
                 turned.enter_context(_turn_output(module, operator, compare))
         yield found
 
 
 class _Comparison:
-    """Adds to `found` how far the pack's `front` is from what the host's own gives."""
+    """Adds to `found` how far the pack's `preprocessor` is from what the host's own gives."""
 
-    def __init__(self, front: Any, weights: Streams, found: list[float]) -> None:
-        self._front, self._found = front, found
-        self._weights = {name: weights[name].clone() for name in front.weights}
+    def __init__(self, preprocessor: Any, weights: Streams, found: list[float]) -> None:
+        self._preprocessor, self._found = preprocessor, found
+        self._weights = {name: weights[name].clone() for name in preprocessor.weights}
 
     def __call__(self, given: Tensor, passed: Tensor) -> None:
-        from rece_core.models.fronts import pass_front
+        from rece_core.models.text_preprocessors import preprocess
 
         rows = given.reshape(-1, given.shape[-1])
-        self._found.append(relative(pass_front(self._front, rows, self._weights), passed.reshape(-1, passed.shape[-1])))
+        self._found.append(
+            relative(preprocess(self._preprocessor, rows, self._weights), passed.reshape(-1, passed.shape[-1]))
+        )
 
 
 @contextlib.contextmanager

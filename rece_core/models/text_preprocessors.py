@@ -1,4 +1,4 @@
-"""Fronts: what a family does to a stream before its text entries read it. An operator is fitted behind them."""
+"""What a family does to a stream before its text entries read it. An operator is fitted to what comes out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch.nn import functional
 
 
 @dataclass(frozen=True)
-class Front:
-    """A step between a text encoder and the text entries that read its embedding; see `pass_front`.
+class TextPreprocessor:
+    """A step between a text encoder and the text entries that read its embedding; see `preprocess`.
 
     kind: `rms` (root mean square norm), `layer` (layer norm), `mlp` (two linear layers), `pool` (the mean put first,
     then positions added). weights: names of the model's weights it needs, in the order its kind reads them. eps: of a
@@ -25,33 +25,35 @@ class Front:
     source: str | None = None
 
 
-def pass_front(front: Front, tokens: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+def preprocess(preprocessor: TextPreprocessor, tokens: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
     """What the text entries read of `tokens` (n, d): (n, d'), or (n + 1, d) for `pool`, in the type of `tokens`.
 
-    `weights`: at least those that `front.weights` names. Raises ValueError naming one that is missing.
+    `weights`: at least those that `preprocessor.weights` names. Raises ValueError naming one that is missing.
     """
-    missing = [name for name in front.weights if name not in weights]
+    missing = [name for name in preprocessor.weights if name not in weights]
     if missing:
         raise ValueError(
             f"the text passes {missing[0]} before this model's text entries read it, but that weight was not given. "
-            f"Expected all of {', '.join(front.weights)}."
+            f"Expected all of {', '.join(preprocessor.weights)}."
         )
-    return KINDS[front.kind](tokens, [weights[name].to(tokens) for name in front.weights], front.eps)
+    return KINDS[preprocessor.kind](
+        tokens, [weights[name].to(tokens) for name in preprocessor.weights], preprocessor.eps
+    )
 
 
-def undo_front(front: Front, tokens: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
-    """Embeddings (n, d) that come as close to `tokens` behind the front as any can; see `can_undo`.
+def undo_preprocessing(preprocessor: TextPreprocessor, tokens: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+    """Embeddings (n, d) that come as close to `tokens` behind the preprocessor as any can; see `can_undo`.
 
     A norm gives every row the same size, so that of each row of `tokens` is lost: its direction comes back.
     """
-    assert can_undo(front)
-    (scale,) = (weights[name].to(tokens) for name in front.weights)
+    assert can_undo(preprocessor)
+    (scale,) = (weights[name].to(tokens) for name in preprocessor.weights)
     return torch.where(scale == 0, 0, tokens / scale)
 
 
-def can_undo(front: Front) -> bool:
-    """Whether what comes behind the front says what came before it."""
-    return front.kind == "rms" and front.source is None
+def can_undo(preprocessor: TextPreprocessor) -> bool:
+    """Whether what comes behind the preprocessor says what came before it."""
+    return preprocessor.kind == "rms" and preprocessor.source is None
 
 
 def _normalise_rms(tokens: Tensor, weights: Sequence[Tensor], eps: float) -> Tensor:
