@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..algebra.held import Held
 from ..algebra.linear_algebra import factor, solve
 from ..algebra.operator import Operator
+from ..algebra.protected_subspace import ProtectedSubspace
 from .settings import EditSettings
 
 
@@ -31,7 +31,11 @@ class PairSums:
 
 
 def solve_edit(
-    sources: Tensor, anchors: Tensor, preserved: Tensor, settings: EditSettings, held: Held | None = None
+    sources: Tensor,
+    anchors: Tensor,
+    preserved: Tensor,
+    settings: EditSettings,
+    subspace: ProtectedSubspace | None = None,
 ) -> Operator:
     """The operator M that minimises, for every text entry W at once,
 
@@ -39,32 +43,36 @@ def solve_edit(
 
     over rows c of `sources` (n, d) with their a in `anchors` (n, d); `preserved` is Σ p pᵀ, (d, d). All float64 on one
     device. With A = λ₂ I + s Σ c cᵀ + λ₁ Σ p pᵀ the solution is M = I + s Σ (a − c) cᵀ A⁻¹, the same as B A⁻¹ in the
-    papers, but of visibly low rank. `settings.ridge` is taken as it stands; see `scaled_ridge`. With `held`, M reads
-    nothing along those directions: the same with P c and P p for what is read, see `held`.
+    papers, but of visibly low rank. `settings.ridge` is taken as it stands; see `scaled_ridge`. With a
+    `subspace`, M reads nothing along it: the same with P c and P p for what is read, see `protected_subspace`.
 
     Raises ValueError when A is singular.
     """
     if len(sources) > sources.shape[1]:
-        return solve_sums(PairSums.of(sources, anchors), preserved, settings, held)
-    read = sources if held is None else held.project(sources)
-    lower = _factor(read.T @ read, preserved, settings, held)
+        return solve_sums(PairSums.of(sources, anchors), preserved, settings, subspace)
+    read = sources if subspace is None else subspace.project(sources)
+    lower = _factor(read.T @ read, preserved, settings, subspace)
     right = solve(lower, read.T)
-    return Operator((anchors - sources).T * settings.erase_scale, right if held is None else held.project(right.T).T)
+    if subspace is not None:
+        right = subspace.project(right.T).T
+    return Operator((anchors - sources).T * settings.erase_scale, right)
 
 
-def solve_sums(sums: PairSums, preserved: Tensor, settings: EditSettings, held: Held | None = None) -> Operator:
+def solve_sums(
+    sums: PairSums, preserved: Tensor, settings: EditSettings, subspace: ProtectedSubspace | None = None
+) -> Operator:
     """The same, from sums over the pairs: its cost does not depend on how many there are."""
     square, shift = sums.sources, sums.shift
-    if held is not None:
-        square, shift = held.project_gram(square), held.project(shift)
-    moved = solve(_factor(square, preserved, settings, held), settings.erase_scale * shift.T).T  # by symmetry of A
+    if subspace is not None:
+        square, shift = subspace.project_gram(square), subspace.project(shift)
+    moved = solve(_factor(square, preserved, settings, subspace), settings.erase_scale * shift.T).T  # by symmetry of A
     unit = torch.eye(len(square), dtype=square.dtype, device=square.device)
-    return Operator(moved, unit if held is None else held.project(unit))
+    return Operator(moved, unit if subspace is None else subspace.project(unit))
 
 
-def _factor(square: Tensor, preserved: Tensor, settings: EditSettings, held: Held | None) -> Tensor:
+def _factor(square: Tensor, preserved: Tensor, settings: EditSettings, subspace: ProtectedSubspace | None) -> Tensor:
     """The factor of A, for `square` Σ c cᵀ."""
-    kept = preserved if held is None else held.project_gram(preserved)
+    kept = preserved if subspace is None else subspace.project_gram(preserved)
     system = (settings.preserve_scale * kept).add_(square, alpha=settings.erase_scale)
     system.diagonal().add_(settings.ridge)
     return factor(system, "edit ridge", settings.ridge)

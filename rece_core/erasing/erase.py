@@ -30,8 +30,8 @@ class EncodedConcepts:
 
     targets, anchors: one anchor a target. preserved: texts kept in the first edit. preserved_in_epochs: texts kept in
     every epoch after it, by default the same. probes: benign texts to measure drift on, none of them preserved.
-    exact: texts that a strict edit holds exactly. prior: for the modes that need it. groups: for each target the index
-    of its concept, by default one of its own. Texts and embeddings that come from several devices are moved to that of
+    exact: texts that a strict edit protects exactly. prior: for the modes that need it. groups: for each target the
+    index of its concept, by default one of its own. Texts and embeddings that come from several devices are moved to that of
     the first target.
     """
 
@@ -185,7 +185,7 @@ class _Task:
         )
         self.preservation = Preservation(texts.preserved, texts.prior, self.edit_settings, gram)
         self.later = self.preservation if later is texts.preserved else self.preservation.instead_of(later)
-        self.preservation.hold(texts.exact, self.sources, self.goals)
+        self.preservation.protect(texts.exact, self.sources, self.goals)
         self.probes = stack_tokens(texts.probes, gram.width).to(device)
         self.found: list[tuple[Tensor, Tensor]] = []
 

@@ -1,4 +1,4 @@
-"""What an edit keeps: preserved texts, the prior, and held directions, weighed as the mode says."""
+"""What an edit keeps: preserved texts, the prior, and protected directions, weighed as the mode says."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..algebra.gram import Gram
-from ..algebra.held import Held, hold_in_turn, require_room
 from ..algebra.operator import Operator
+from ..algebra.protected_subspace import ProtectedSubspace, protect_in_turn, require_room
 from ..texts.alignment import EncodedText, stack_tokens
 from ..texts.prior import Prior
 from .edit import PairSums, solve_edit, solve_sums
@@ -28,7 +28,7 @@ class EditProblem:
     goals: Tensor
     kept: Tensor
     settings: EditSettings
-    held: Held | None
+    subspace: ProtectedSubspace | None
 
 
 class Preservation:
@@ -38,18 +38,18 @@ class Preservation:
         """Raises ValueError where the mode needs a prior and there is none, or one of another width."""
         self._gram, self._settings, self._prior = gram, settings, prior
         self._texts, self._count = _sum_tokens(preserved, gram)
-        self._held: Held | None = None
+        self._subspace: ProtectedSubspace | None = None
         if settings.mode != "paper":
             _check_prior(prior, settings.mode, gram.width)
 
     def instead_of(self, preserved: Sequence[EncodedText]) -> Preservation:
         """The same for another list."""
         other = Preservation(preserved, self._prior, self._settings, self._gram)
-        other._held = self._held
+        other._subspace = self._subspace
         return other
 
-    def hold(self, exact: Sequence[EncodedText], sources: Tensor, goals: Tensor) -> None:
-        """In mode `strict`: choose the directions to hold; `exact` texts whole. ValueError where no room is left."""
+    def protect(self, exact: Sequence[EncodedText], sources: Tensor, goals: Tensor) -> None:
+        """In mode `strict`: choose the directions to protect; `exact` texts whole. ValueError where no room is left."""
         if self._settings.mode != "strict":
             return
         assert self._prior is not None
@@ -60,10 +60,10 @@ class Preservation:
         shares = FREE_SHARES if self._settings.free_share is None else (self._settings.free_share,)
         sums, kept = PairSums.of(sources, goals), self.problem(sources, goals).kept
         goal = ENOUGH * self._forgotten(sums, kept, None)
-        for share, held in zip(shares, hold_in_turn(rows, moment, shares), strict=True):
-            if share == shares[-1] or self._forgotten(sums, kept, held) >= goal:
-                require_room(held, sources, share)
-                self._held = held
+        for share, subspace in zip(shares, protect_in_turn(rows, moment, shares), strict=True):
+            if share == shares[-1] or self._forgotten(sums, kept, subspace) >= goal:
+                require_room(subspace, sources, share)
+                self._subspace = subspace
                 break
 
     def problem(self, sources: Tensor, goals: Tensor) -> EditProblem:
@@ -71,14 +71,14 @@ class Preservation:
         kept = self._settings.preserve_scale * self._texts
         if self._prior is not None and self._settings.mode != "paper":
             kept.add_(self._prior.moment.to(kept), alpha=len(sources) * self._settings.prior_scale)
-        return EditProblem(sources, goals, kept, replace(self._settings, preserve_scale=1.0), self._held)
+        return EditProblem(sources, goals, kept, replace(self._settings, preserve_scale=1.0), self._subspace)
 
-    def _forgotten(self, sums: PairSums, kept: Tensor, held: Held | None) -> float:
+    def _forgotten(self, sums: PairSums, kept: Tensor, subspace: ProtectedSubspace | None) -> float:
         """`measures.measure_forgotten` of the edit, from sums; with X = M − I and e = a − c it is
 
         1 − Σ ‖W X c − W e‖² / Σ ‖W e‖² = (2 tr(G X (Σ e cᵀ)ᵀ) − tr(G X (Σ c cᵀ) Xᵀ)) / tr(G Σ e eᵀ).
         """
-        operator = solve_sums(sums, kept, replace(self._settings, preserve_scale=1.0), held)
+        operator = solve_sums(sums, kept, replace(self._settings, preserve_scale=1.0), subspace)
         change, gram = operator.left @ operator.right.T, self._gram.total
         gained = torch.sum((gram @ change) * (2 * sums.shift - change @ sums.sources))
         return float(gained / torch.sum(gram * sums.apart))
@@ -86,7 +86,7 @@ class Preservation:
 
 def solve_problem(problem: EditProblem) -> Operator:
     """The operator of one edit, see `edit.solve_edit`."""
-    return solve_edit(problem.sources, problem.goals, problem.kept, problem.settings, problem.held)
+    return solve_edit(problem.sources, problem.goals, problem.kept, problem.settings, problem.subspace)
 
 
 def _check_prior(prior: Prior | None, mode: str, width: int) -> None:

@@ -19,10 +19,10 @@ class EditSettings:
     """Settings of one edit (RECE eq. 3 to 5); the defaults are the paper's.
 
     mode: what protects everything else. `paper`: the preserved texts alone. `prior`: everyday captions too. `strict`:
-    as `prior`, and the edit reads nothing along the directions that hold most of them, see `held`. `orthogonal`: turns
-    the output of each weight instead (OCE), see `orthogonal`.
+    as `prior`, and the edit reads nothing along the directions that hold most of them, see `protected_subspace`.
+    `orthogonal`: turns the output of each weight instead (OCE), see `orthogonal`.
     prior_scale: weight of the prior, an average caption token, against an average concept token. free_share: of the
-    prior's energy, how much a strict edit may touch; None chooses by itself, see `Preservation.hold`.
+    prior's energy, how much a strict edit may touch; None chooses by itself, see `Preservation.protect`.
     erase_scale: s, weight of the concept tokens. preserve_scale: λ₁, weight of the preserved tokens.
     ridge: λ₂, the edit ridge, pull towards no change. tokens: which tokens of a concept face its anchor's, see
     `alignment`. ridge_scale: `absolute` takes ridges as they are; `relative` multiplies the edit ridge by the mean

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rece_core.algebra.held import hold
+from rece_core.algebra.protected_subspace import protect
 from rece_core.erasing.edit import PairSums, scaled_ridge, solve_edit, solve_sums
 from rece_core.erasing.settings import EditSettings
 from tests.core.random_models import deviation, randn, unit
@@ -87,11 +87,11 @@ def test_more_tokens_than_dimensions_give_the_same_as_the_papers_form(seed: int,
 @given(SEEDS, st.integers(3, 12), st.integers(1, 16), st.booleans())
 def test_sums_over_the_pairs_are_enough(seed: int, width: int, count: int, confined: bool) -> None:
     sources, anchors, preserved = make_problem(seed, width, count)
-    held = hold(randn(seed + 4, 1, width), preserved, 0.5) if confined else None
+    subspace = protect(randn(seed + 4, 1, width), preserved, 0.5) if confined else None
     sums = PairSums.of(sources, anchors)
     assert deviation(sums.apart, (sources - anchors).T @ (sources - anchors)) < 1e-12
-    expected = solve_edit(sources, anchors, preserved, SETTINGS, held).matrix()
-    assert deviation(solve_sums(sums, preserved, SETTINGS, held).matrix(), expected) < 1e-9
+    expected = solve_edit(sources, anchors, preserved, SETTINGS, subspace).matrix()
+    assert deviation(solve_sums(sums, preserved, SETTINGS, subspace).matrix(), expected) < 1e-9
 
 
 @given(SEEDS, st.integers(3, 12), st.integers(1, 12))

@@ -122,8 +122,8 @@ def test_strict_with_nothing_left_to_edit(client: Client) -> None:
     graph = ModelGraph()
     graph.hash(graph.iterate(mode="strict", free_share=1e-7)[0])
     message = (
-        r"leaves nothing to edit: with a free share of 1e-07, \d+ of 128 directions are held, and the target can still "
-        r"move by \d\.\de-\d+ of itself\. Raise the free share, preserve fewer texts, or choose mode 'prior'"
+        r"leaves nothing to edit: with a free share of 1e-07, \d+ of 128 directions are protected, and the target can "
+        r"still move by \d\.\de-\d+ of itself\. Raise the free share, preserve fewer texts, or choose mode 'prior'"
     )
     with pytest.raises(NodeFailed, match=message):
         client.run(graph)
