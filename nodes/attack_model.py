@@ -21,7 +21,7 @@ from .host_memory import Workplace
 from .host_texts import Prompt, encode_prompt
 
 
-class Inquiry:
+class ModelPair:
     """An original model and the one under test side by side, and the target that may still be in it.
 
     prompt, anchor: as the text encoder gives them.

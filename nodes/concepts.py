@@ -7,7 +7,7 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io
 
-from ..rece_core.erasing.choices import choose_concepts
+from ..rece_core.erasing.choices import resolve_concepts
 from ..rece_core.texts.presets import PRESETS
 from ..rece_core.texts.prior import parse_captions
 from ..rece_core.texts.wording import count
@@ -97,7 +97,7 @@ class ReceConcepts(io.ComfyNode):
     def execute(
         cls, kind, targets, default_anchor, preserve, phrasings=AS_IS, captions=EVERYDAY, embeddings=None
     ) -> io.NodeOutput:
-        concepts = choose_concepts(
+        concepts = resolve_concepts(
             kind,
             targets,
             default_anchor,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..rece_core.models.text_model import TOKENS
-from .attack_model import Inquiry, describe_attack
+from .attack_model import ModelPair, describe_attack
 from .host import show_on_node
 from .host_memory import explain_out_of_memory
 from .types import CATEGORY, derivation_ridge_input, ridge_scale_input, text_weights_input
@@ -65,13 +65,13 @@ class ReceDeriveEmbedding(io.ComfyNode):
     def execute(
         cls, model, edited_model, clip, target, anchor, derivation_ridge, ridge_scale, text_weights=""
     ) -> io.NodeOutput:
-        inquiry = Inquiry(model, edited_model, clip, target, anchor, text_weights)
-        derived = inquiry.derive(derivation_ridge, ridge_scale)
-        measured = {stream: inquiry.measure(derived, stream) for stream in inquiry.streams}
+        models = ModelPair(model, edited_model, clip, target, anchor, text_weights)
+        derived = models.derive(derivation_ridge, ridge_scale)
+        measured = {stream: models.measure(derived, stream) for stream in models.streams}
         lines = [
             describe_attack(repr(target) if stream == TOKENS else f"its {stream} embedding", measures)
             for stream, measures in measured.items()
         ]
-        text, tokens = "\n".join([*lines, *inquiry.remarks]), measured[TOKENS]
+        text, tokens = "\n".join([*lines, *models.remarks]), measured[TOKENS]
         shown = show_on_node(text)
         return io.NodeOutput(derived.to_conditioning(), text, tokens.recoverable, tokens.norm_ratio, ui=shown)

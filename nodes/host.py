@@ -134,7 +134,7 @@ def attach_erasure(
     clone = model.clone()
     for stream, part in erasure.parts.items():
         small = replace(part, operator=part.operator.compressed(ATTACHED_TOLERANCE))
-        if strength == 0 or not (small.operator.rank or small.rotations or small.seals):
+        if strength == 0 or not (small.operator.rank or small.orthogonal_maps or small.seals):
             continue
         entries = described.streams[stream]
         patches = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rece_core.erasing.choices import SCHEDULES, choose_settings, settle_concepts
+from ..rece_core.erasing.choices import SCHEDULES, apply_schedule, resolve_settings
 from ..rece_core.erasing.settings import ITERATIONS, EraseSettings
 from ..rece_core.evidence.report import describe_erasure, summarize_erasure
 from ..rece_core.texts.presets import PROBES
@@ -126,8 +126,8 @@ class ReceIterate(io.ComfyNode):
     ) -> io.NodeOutput:
         edit = make_edit_settings(**widgets)
         asked = EraseSettings(edit, epochs, derivation_ridge, iteration, **pick_seal(widgets))
-        settings, goals = choose_settings(schedule, concepts.kind, asked, thoroughness, carefulness)
-        concepts = settle_concepts(schedule, concepts)
+        settings, goals = resolve_settings(schedule, concepts.kind, asked, thoroughness, carefulness)
+        concepts = apply_schedule(schedule, concepts)
         chosen = list_lines(probes)
         erased, erasure, remarks = erase_model(
             model, clip, concepts, settings, widgets, chosen or PROBES, goals, rounds=True

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from ..rece_core.attacks.red_team import add_derived, find_direction
 from ..rece_core.models.text_model import TOKENS
-from .attack_model import Inquiry, attacked_inputs, describe_attack
+from .attack_model import ModelPair, attacked_inputs, describe_attack
 from .host import show_on_node
 from .host_memory import explain_out_of_memory
 from .host_texts import Prompt, encode_prompt, encode_text
@@ -95,22 +95,22 @@ class ReceRedTeam(io.ComfyNode):
         paraphrases="",
         text_weights="",
     ) -> io.NodeOutput:
-        inquiry = Inquiry(model, model_under_test, clip, target, anchor, text_weights)
+        models = ModelPair(model, model_under_test, clip, target, anchor, text_weights)
         if attack == DERIVED:
-            attacks = [inquiry.derive(derivation_ridge, ridge_scale)]
+            attacks = [models.derive(derivation_ridge, ridge_scale)]
         elif attack == ADDED:
             start = encode_prompt(clip, prompt if prompt.strip() else anchor)
-            derived = inquiry.derive(derivation_ridge, ridge_scale).encoded.tokens
-            tokens = add_derived(start.encoded, inquiry.prompt.encoded, inquiry.anchor.encoded, derived, strength)
+            derived = models.derive(derivation_ridge, ridge_scale).encoded.tokens
+            tokens = add_derived(start.encoded, models.prompt.encoded, models.anchor.encoded, derived, strength)
             attacks = [start.replaced({TOKENS: tokens})]
         elif attack == RING_A_BELL:
-            start = encode_prompt(clip, prompt) if prompt.strip() else inquiry.prompt
+            start = encode_prompt(clip, prompt) if prompt.strip() else models.prompt
             pairs = ([encode_text(clip, line) for line in list_lines(text)] for text in (with_concept, without_concept))
             direction = find_direction(*pairs)
             attacks = [start.replaced({TOKENS: start.encoded.tokens + eta * direction})]
         else:
             attacks = _encode_paraphrases(clip, paraphrases)
-        return _report(inquiry, attack, [each.replaced({TOKENS: norm * each.encoded.tokens}) for each in attacks])
+        return _report(models, attack, [each.replaced({TOKENS: norm * each.encoded.tokens}) for each in attacks])
 
 
 def _size_inputs() -> list[io.Input]:
@@ -192,18 +192,18 @@ def _encode_paraphrases(clip: Any, paraphrases: str) -> list[Prompt]:
     return [encode_prompt(clip, text) for text in texts]
 
 
-def _report(inquiry: Inquiry, attack: str, attacks: Sequence[Prompt]) -> io.NodeOutput:
-    measured = [inquiry.measure(each) for each in attacks]
+def _report(models: ModelPair, attack: str, attacks: Sequence[Prompt]) -> io.NodeOutput:
+    measured = [models.measure(each) for each in attacks]
     names = [repr(each.encoded.text) if attack == PARAPHRASES else attack for each in attacks]
     texts = [
-        describe_attack(f"{inquiry.prompt.encoded.text!r} by {name}", measures)
+        describe_attack(f"{models.prompt.encoded.text!r} by {name}", measures)
         for name, measures in zip(names, measured, strict=True)
     ]
-    report = "\n".join([*texts, *inquiry.remarks])
+    report = "\n".join([*texts, *models.remarks])
     return io.NodeOutput(
         [each.to_conditioning() for each in attacks],
         texts,
         [measures.recoverable for measures in measured],
         [measures.norm_ratio for measures in measured],
-        ui=show_on_node(report, describe_attacked(inquiry.prompt.encoded.text, measured, report)),
+        ui=show_on_node(report, describe_attacked(models.prompt.encoded.text, measured, report)),
     )

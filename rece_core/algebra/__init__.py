@@ -1,1 +1,1 @@
-"""Linear algebra that knows nothing of models: Gram matrices, operators, rotations, low ranks."""
+"""Linear algebra that knows nothing of models: Gram matrices, operators, orthogonal maps, low ranks."""

@@ -1,6 +1,6 @@
 """The orthogonal edit: each text entry's output is turned, so that a concept's goes where its anchor's lies (OCE).
 
-Per projection W' = P W with PᵀP = I (arXiv 2605.28902). Of all rotations, P is the one that maximises
+Per projection W' = P W with PᵀP = I (arXiv 2605.28902). Of all orthogonal_maps, P is the one that maximises
 
     tr(P Z),   Z = −R (I − R*) + W K Wᵀ,
 
@@ -17,7 +17,7 @@ from torch import Tensor
 _ENERGY = 0.99  # share of the outputs' energy that counts as their span
 
 
-def solve_rotation(weight: Tensor, sources: Tensor, anchors: Tensor, kept: Tensor, scale: float) -> Tensor:
+def solve_orthogonal(weight: Tensor, sources: Tensor, anchors: Tensor, kept: Tensor, scale: float) -> Tensor:
     """P (d_out, d_out) for a `weight` W (d_out, d), from tokens (n, d) and kept moment K (d, d), all float64.
 
     `scale` weighs what is erased against what is kept, W K Wᵀ being taken relative to its mean eigenvalue, since R has

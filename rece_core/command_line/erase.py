@@ -11,7 +11,7 @@ from ..checkpoints.checkpoint import open_checkpoint
 from ..checkpoints.clip_texts import CheckpointTexts
 from ..checkpoints.stored_encoders import find_encoders
 from ..checkpoints.tokenizer_files import load_tokenizer
-from ..erasing.choices import choose_concepts, choose_settings, settle_concepts
+from ..erasing.choices import apply_schedule, resolve_concepts, resolve_settings
 from ..erasing.erase_streams import erase_streams
 from ..erasing.memory import require_memory
 from ..erasing.plan import plan_erasure
@@ -57,7 +57,7 @@ def read_concepts(options: Namespace) -> Concepts:
     captions = parse_captions(_read(options.captions)) if options.captions else ()
     if options.captions and not captions:
         raise ValueError(f"{options.captions} holds no caption; expected at least one, a line each.")
-    concepts = choose_concepts(
+    concepts = resolve_concepts(
         options.kind,
         "\n".join([*options.target, _read(options.targets_file)]),
         options.anchor,
@@ -65,7 +65,7 @@ def read_concepts(options: Namespace) -> Concepts:
         by_kind=not options.as_typed,
         captions=captions,
     )
-    return settle_concepts(options.schedule, concepts)
+    return apply_schedule(options.schedule, concepts)
 
 
 def read_settings(options: Namespace) -> tuple[EraseSettings, Goals | None]:
@@ -83,7 +83,7 @@ def read_settings(options: Namespace) -> tuple[EraseSettings, Goals | None]:
     settings = EraseSettings(
         edit, options.epochs, options.derivation_ridge, options.iteration, options.seal, options.seal_caution
     )
-    return choose_settings(options.schedule, options.kind, settings, options.thoroughness, options.carefulness)
+    return resolve_settings(options.schedule, options.kind, settings, options.thoroughness, options.carefulness)
 
 
 def _read(path: Path | None) -> str:

@@ -15,7 +15,7 @@ from .settings import EditSettings, EraseSettings
 SCHEDULES = ("automatic", "paper", "manual")
 
 
-def choose_concepts(
+def resolve_concepts(
     kind: str,
     targets: str = "",
     default_anchor: str = "",
@@ -42,14 +42,14 @@ def choose_concepts(
     )
 
 
-def settle_concepts(schedule: str, concepts: Concepts) -> Concepts:
+def apply_schedule(schedule: str, concepts: Concepts) -> Concepts:
     """`concepts` as `schedule` erases them: `paper` takes names as typed, and keeps in the epochs what it does."""
     if schedule != "paper":
         return concepts
     return replace(concepts, phrasings=(AS_TYPED,), kept_in_epochs=get_preset(concepts.kind).kept_in_epochs)
 
 
-def choose_settings(
+def resolve_settings(
     schedule: str, kind: str, settings: EraseSettings, thoroughness: float = 0.5, carefulness: float = 0.5
 ) -> tuple[EraseSettings, Goals | None]:
     """The settings that `schedule` makes of those asked for, and the goals to search by where it is `automatic`.

@@ -19,7 +19,7 @@ from .measures import measure_drift, measure_forgotten, measure_norm_ratio, meas
 from .preservation import EditProblem, Preservation
 from .seal import Contrast, Seal, find_seals
 from .settings import EraseSettings
-from .solvers import OperatorSolver, ReadWeights, RotationSolver, Solver
+from .solvers import OperatorSolver, OrthogonalSolver, ReadWeights, Solver
 
 OnStep = Callable[[str], None]
 
@@ -31,8 +31,8 @@ class EncodedConcepts:
     targets, anchors: one anchor a target. preserved: texts kept in the first edit. preserved_in_epochs: texts kept in
     every epoch after it, by default the same. probes: benign texts to measure drift on, none of them preserved.
     exact: texts that a strict edit protects exactly. prior: for the modes that need it. groups: for each target the
-    index of its concept, by default one of its own. Texts and embeddings that come from several devices are moved to that of
-    the first target.
+    index of its concept, by default one of its own. Texts and embeddings that come from several devices are moved to
+    that of the first target.
     """
 
     targets: tuple[EncodedText, ...]
@@ -90,14 +90,14 @@ class EpochRecord:
 class EpochResult:
     """Where the loop stands after one edit.
 
-    operator, rotations: all that was done so far, against the original weights, see `solvers`. derived: for each target
-    the embedding (n, d) float64 that brings it back from these weights as well as any can, which the next epoch will
-    edit away.
+    operator, orthogonal_maps: all that was done so far, against the original weights, see `solvers`. derived: for each
+    target the embedding (n, d) float64 that brings it back from these weights as well as any can, which the next epoch
+    will edit away.
     """
 
     record: EpochRecord
     operator: Operator
-    rotations: Mapping[str, Tensor]
+    orthogonal_maps: Mapping[str, Tensor]
     derived: tuple[Tensor, ...]
 
 
@@ -130,7 +130,7 @@ def iterate_erasure(
         derived = tuple(_derive_each(derivation, texts, stage, on_step))
         record = task.measure(epoch, solver.operator, pair, values, derived, start)
         del pair, values, derivation  # of d × d each: not to be kept beside those of the next epoch
-        yield EpochResult(record, solver.operator, dict(solver.rotations), derived)
+        yield EpochResult(record, solver.operator, dict(solver.orthogonal_maps), derived)
 
 
 def prepare_solvers(
@@ -149,7 +149,7 @@ def prepare_solvers(
             read(), contrasts, texts.prior, settings.seal_caution, settings.seal, gram.total.device
         )
     if settings.edit.mode == "orthogonal":
-        return seals, lambda: RotationSolver(read, gram.width, seals, settings.seal)
+        return seals, lambda: OrthogonalSolver(read, gram.width, seals, settings.seal)
     return seals, lambda: OperatorSolver(gram, sealed)
 
 

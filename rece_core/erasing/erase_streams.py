@@ -65,7 +65,7 @@ def _erase_stream(plan: Plan, stream: str, texts: EncodedConcepts, on_step: OnSt
         settings=schedule.settings,
         records=(*before, replace(last, condition=operator.condition_number())),
         base=fingerprint(gram.total),
-        rotations=schedule.result.rotations,
+        orthogonal_maps=schedule.result.orthogonal_maps,
         seals=seals,
         note="\n".join([*notes, *([schedule.reason] if schedule.reason else [])]),
     )

@@ -22,7 +22,7 @@ from .settings import EraseSettings
 class Part:
     """What an erasure does to one stream of the text: how, on what, and how well.
 
-    A text entry W becomes (I − s δ wᵀ) P W M: M the `operator`; P its rotation where `rotations` has its name, (d_out,
+    A text entry W becomes (I − s δ wᵀ) P W M: M the `operator`; P its map where `orthogonal_maps` has its name, (d_out,
     d_out); δ and w its seal where `seals` has, at strength s of the settings. base: fingerprint of the Gram matrix of
     the weights it was computed from. note: why an automatic schedule stopped where it did, and what was not done.
     """
@@ -31,7 +31,7 @@ class Part:
     settings: EraseSettings
     records: tuple[EpochRecord, ...]
     base: Fingerprint
-    rotations: Mapping[str, Tensor] = field(default_factory=dict)
+    orthogonal_maps: Mapping[str, Tensor] = field(default_factory=dict)
     seals: Mapping[str, Seal] = field(default_factory=dict)
     note: str = ""
 
@@ -40,7 +40,7 @@ class Part:
 
         In float32, or float64 for a float64 weight, on the weight's device.
         """
-        if weight.name in self.rotations or 2 * self.operator.rank > self.operator.width:
+        if weight.name in self.orthogonal_maps or 2 * self.operator.rank > self.operator.width:
             return None
         up, down = self.operator.factors_for(weight.matrix)
         if weight.name not in self.seals:
@@ -57,8 +57,8 @@ class Part:
         change = self.operator.change_of(weight.matrix)
         wide = weight.matrix.to(change.dtype)
         edited = wide + change
-        if weight.name in self.rotations:
-            edited = self.rotations[weight.name].to(edited) @ edited
+        if weight.name in self.orthogonal_maps:
+            edited = self.orthogonal_maps[weight.name].to(edited) @ edited
         if weight.name in self.seals:
             away, read = self.seals[weight.name].change_of(edited, self.settings.seal)
             edited = edited + away @ read

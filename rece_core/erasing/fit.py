@@ -71,7 +71,7 @@ def _list_weight_bound(part: Part, has_preprocessor: bool) -> list[str]:
 
 
 def _check_layers(part: Part, entries: Sequence[TextEntry]) -> None:
-    turned = {name: len(turn) for name, turn in part.rotations.items()}
+    turned = {name: len(turn) for name, turn in part.orthogonal_maps.items()}
     sealed = {name: len(seal.write) for name, seal in part.seals.items()}
     rows = {entry.name: entry.shape[0] for entry in entries}
     values = {entry.name: entry.shape[0] for entry in entries if entry.role != "key"}

@@ -86,7 +86,7 @@ def _estimate_stream(plan: Plan, stream: str, settings: EraseSettings) -> int:
     heights = [entry.shape[0] for entry in entries]
     copies = (COPIES + COPIES_AN_EPOCH * settings.epochs) * len(plan.texts.concepts.pairs)
     tokens = (copies + COPIES_OF_PROBES * len(plan.texts.probes)) * plan.rows[stream]
-    # Rotations are kept in float32, and one at a time is solved for.
+    # Orthogonal maps are kept in float32, and one at a time is solved for.
     turned = 4 * sum(rows**2 for rows in heights) + 6 * NUMBER * max(heights) ** 2 if mode == "orthogonal" else 0
     return NUMBER * width * (squares * width + tokens + max(heights)) + turned
 

@@ -1,4 +1,4 @@
-"""How an edit reaches the weights: as one operator on the text, or as a rotation of each weight's output."""
+"""How an edit reaches the weights: as one operator on the text, or as an orthogonal map of each weight's output."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..algebra.gram import Gram, PairGram, SealGram, Weight, accumulate_pair_grams
 from ..algebra.operator import Operator
-from ..algebra.orthogonal import solve_rotation
+from ..algebra.orthogonal import solve_orthogonal
 from .preservation import EditProblem, solve_problem
 from .seal import Seal
 
@@ -20,7 +20,7 @@ class Solver(Protocol):
     """Holds the state of an erasure: the original weights, and what was done to them so far."""
 
     operator: Operator  # M of everything so far, against the original weights
-    rotations: dict[str, Tensor]  # P (d_out, d_out) of each weight that was turned, by name
+    orthogonal_maps: dict[str, Tensor]  # P (d_out, d_out) of each weight that was turned, by name
 
     def step(self, problem: EditProblem, *, afresh: bool) -> None:
         """Make one more edit, on top of what there is, or `afresh` from the original weights."""
@@ -36,7 +36,7 @@ class OperatorSolver:
 
     def __init__(self, gram: Gram, sealed: SealGram | None = None) -> None:
         self.operator = Operator.identity(gram.width, gram.total.device)
-        self.rotations: dict[str, Tensor] = {}
+        self.orthogonal_maps: dict[str, Tensor] = {}
         self._gram, self._sealed = gram, sealed
 
     def step(self, problem: EditProblem, *, afresh: bool) -> None:
@@ -54,28 +54,28 @@ class OperatorSolver:
         return PairGram.from_sealed_operator(gram, self.operator, self._sealed)
 
 
-class RotationSolver:
-    """W' = P W, each weight with a rotation P of its own, and (I − s δ wᵀ) P W with seals.
+class OrthogonalSolver:
+    """W' = P W, each weight with an orthogonal map P of its own, and (I − s δ wᵀ) P W with seals.
 
-    Reads every weight twice an epoch and keeps the rotations in float32: (d_out, d_out) for each weight.
+    Reads every weight twice an epoch and keeps the orthogonal maps in float32: (d_out, d_out) for each weight.
     """
 
     def __init__(self, read: ReadWeights, width: int, seals: Mapping[str, Seal], strength: float) -> None:
         self.operator = Operator.identity(width)
-        self.rotations: dict[str, Tensor] = {}
+        self.orthogonal_maps: dict[str, Tensor] = {}
         self._read, self._seals, self._strength = read, seals, strength
 
     def step(self, problem: EditProblem, *, afresh: bool) -> None:
         kept = problem.kept / len(problem.sources)
         for weight in self._read():
             matrix = weight.matrix.to(kept)
-            before = self.rotations.get(weight.name)
+            before = self.orthogonal_maps.get(weight.name)
             if before is not None and not afresh:
                 matrix = before.to(kept) @ matrix
-            turn = solve_rotation(matrix, problem.sources, problem.goals, kept, problem.settings.erase_scale)
+            turn = solve_orthogonal(matrix, problem.sources, problem.goals, kept, problem.settings.erase_scale)
             if before is not None and not afresh:
                 turn = turn @ before.to(turn)
-            self.rotations[weight.name] = turn.float()
+            self.orthogonal_maps[weight.name] = turn.float()
 
     def measure_pairs(self) -> tuple[PairGram, PairGram]:
         constants = {name: seal.constant(self._strength) for name, seal in self._seals.items()}
@@ -83,7 +83,7 @@ class RotationSolver:
 
     def _pair(self) -> Iterator[tuple[Weight, Tensor]]:
         for weight in self._read():
-            edited = self.rotations[weight.name].to(weight.matrix.device) @ weight.matrix.float()
+            edited = self.orthogonal_maps[weight.name].to(weight.matrix.device) @ weight.matrix.float()
             seal = self._seals.get(weight.name)
             if seal is not None:
                 up, down = seal.change_of(edited, self._strength)

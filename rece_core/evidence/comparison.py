@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from ..texts.wording import count
-from .lettering import break_lines, load_font, shorten
+from .text_layout import break_lines, load_font, shorten
 
 Pictures = npt.NDArray[np.uint8]
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from .lettering import load_font
+from .text_layout import load_font
 
 Picture = npt.NDArray[np.uint8]
 

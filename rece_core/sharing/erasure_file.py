@@ -20,7 +20,7 @@ from ..storage.atomic_file import write_atomically
 from ..texts.concepts import Concept, Concepts
 from .provenance import describe_provenance
 
-ROTATION, SEAL = "rotation.", "seal."
+ORTHOGONAL_MAP, SEAL = "rotation.", "seal."
 OF_STREAM = "/"  # between the stream and what it is of, in the names of tensors
 SEAL_PARTS = ("write", "read", "level")
 FORMAT = "rece-erasure"
@@ -63,7 +63,7 @@ def _collect_tensors(erasure: Erasure) -> dict[str, Tensor]:
     for stream, part in erasure.parts.items():
         operator = part.operator.compressed()
         named = {"operator.left": operator.left, "operator.right": operator.right}
-        named |= {f"{ROTATION}{name}": turn for name, turn in part.rotations.items()}
+        named |= {f"{ORTHOGONAL_MAP}{name}": turn for name, turn in part.orthogonal_maps.items()}
         for name, seal in part.seals.items():
             named |= {f"{SEAL}{name}.{side}": getattr(seal, side) for side in SEAL_PARTS}
         tensors |= {f"{stream}{OF_STREAM}{name}": tensor.cpu().contiguous() for name, tensor in named.items()}
@@ -128,7 +128,9 @@ def _restore_part(tensors: Mapping[str, Tensor], fields: dict[str, Any]) -> Part
         settings=EraseSettings(**{**settings, "edit": EditSettings(**settings["edit"])}),
         records=tuple(_restore_record(record) for record in fields["epochs"]),
         base=tuple(map(float, fields["base_model"])),
-        rotations={key.removeprefix(ROTATION): turn for key, turn in tensors.items() if key.startswith(ROTATION)},
+        orthogonal_maps={
+            key.removeprefix(ORTHOGONAL_MAP): turn for key, turn in tensors.items() if key.startswith(ORTHOGONAL_MAP)
+        },
         seals=_restore_seals(tensors),
         note=str(fields["note"]),
     )

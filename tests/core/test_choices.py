@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rece_core.erasing.choices import choose_concepts, choose_settings, settle_concepts
+from rece_core.erasing.choices import apply_schedule, resolve_concepts, resolve_settings
 from rece_core.erasing.concept_texts import ConceptTexts
 from rece_core.erasing.schedule import Goals
 from rece_core.erasing.settings import EditSettings, EraseSettings
@@ -23,14 +23,14 @@ ASKED = EraseSettings(
 @pytest.mark.parametrize("kind", PRESETS)
 def test_the_kind_fills_in_what_is_left_empty(kind: str) -> None:
     preset = PRESETS[kind]
-    concepts = choose_concepts(kind, "x" if not preset.targets else "")
+    concepts = resolve_concepts(kind, "x" if not preset.targets else "")
     assert [concept.names for concept in concepts.concepts] == [(name,) for name in preset.targets or ("x",)]
     assert {concept.anchors for concept in concepts.concepts} == {(preset.anchor,)}
     assert concepts.phrasings == preset.phrasings
 
 
 def test_what_is_said_goes_before_the_kind() -> None:
-    concepts = choose_concepts("style", "x\ny => z", "w", "kept", by_kind=False, captions=("c",))
+    concepts = resolve_concepts("style", "x\ny => z", "w", "kept", by_kind=False, captions=("c",))
     assert [concept.anchors for concept in concepts.concepts] == [("w",), ("z",)]
     assert (concepts.phrasings, concepts.preserve, concepts.captions) == ((AS_TYPED,), ("kept",), ("c",))
 
@@ -38,19 +38,19 @@ def test_what_is_said_goes_before_the_kind() -> None:
 @pytest.mark.parametrize("kind", ["custom", "style"])
 def test_no_target_at_all(kind: str) -> None:
     with pytest.raises(ValueError, match=r"no target was given. Write at least one"):
-        choose_concepts(kind, " \n ")
+        resolve_concepts(kind, " \n ")
 
 
 def test_the_manual_schedule_changes_nothing() -> None:
-    assert choose_settings("manual", "nudity", ASKED) == (ASKED, None)
+    assert resolve_settings("manual", "nudity", ASKED) == (ASKED, None)
 
 
 def test_the_automatic_schedule_has_goals() -> None:
-    assert choose_settings("automatic", "nudity", ASKED, 0.9, 0.8) == (ASKED, Goals.from_sliders(0.9, 0.8))
+    assert resolve_settings("automatic", "nudity", ASKED, 0.9, 0.8) == (ASKED, Goals.from_sliders(0.9, 0.8))
 
 
 def test_the_paper_schedule_keeps_only_what_the_paper_leaves_open() -> None:
-    settings, goals = choose_settings("paper", "style", ASKED)
+    settings, goals = resolve_settings("paper", "style", ASKED)
     edit = EditSettings(tokens="last", ridge_scale="relative")
     assert settings == EraseSettings(edit, epochs=1, derivation_ridge=1e-3, iteration="paper", seal=0.0)
     assert goals is None
@@ -58,9 +58,9 @@ def test_the_paper_schedule_keeps_only_what_the_paper_leaves_open() -> None:
 
 @pytest.mark.parametrize("kind, kept", [("nudity", " "), ("unsafe", " "), ("style", ""), ("hard object", "")])
 def test_the_paper_schedule_takes_names_as_typed_and_keeps_what_the_paper_keeps(kind: str, kept: str) -> None:
-    concepts = choose_concepts(kind, "x", preserve="y")
-    assert settle_concepts("automatic", concepts) is settle_concepts("manual", concepts) is concepts
-    texts = ConceptTexts.of(settle_concepts("paper", concepts), ())
+    concepts = resolve_concepts(kind, "x", preserve="y")
+    assert apply_schedule("automatic", concepts) is apply_schedule("manual", concepts) is concepts
+    texts = ConceptTexts.of(apply_schedule("paper", concepts), ())
     assert texts.concepts.phrasings == (AS_TYPED,)
     assert (texts.preserved, texts.preserved_in_epochs) == (("", "y"), (kept, "y"))
     assert set(texts.words) >= {"x", "y", "", kept}
@@ -68,6 +68,6 @@ def test_the_paper_schedule_takes_names_as_typed_and_keeps_what_the_paper_keeps(
 
 def test_unknown_words() -> None:
     with pytest.raises(ValueError, match=r"schedule is 'lazy'; expected one of: automatic, paper, manual"):
-        choose_settings("lazy", "nudity", ASKED)
+        resolve_settings("lazy", "nudity", ASKED)
     with pytest.raises(ValueError, match=r"unknown kind 'cat'"):
-        choose_settings("paper", "cat", ASKED)
+        resolve_settings("paper", "cat", ASKED)

@@ -63,7 +63,7 @@ def erase(settings: EraseSettings, targets: int, device: torch.device, texts_on:
     # PyTorch finds the eigenvalues of a subclass together with their vectors, so their last digit may differ.
     condition = torch.tensor(last.operator.condition_number())  # in float32
     records = tuple(replace(result.record, seconds=0.0) for result in results)
-    part = Part(last.operator.compressed(), settings, records, fingerprint(gram.total), last.rotations, seals)
+    part = Part(last.operator.compressed(), settings, records, fingerprint(gram.total), last.orthogonal_maps, seals)
     changes = [part.change_of(weight) for weight in weights]
     factors = [each for weight in weights for each in part.factors_for(weight) or ()]
     assert {each.device for each in (*changes, *factors, *last.derived)} == {weights[0].matrix.device}

@@ -97,7 +97,7 @@ def test_each_stream_is_erased_as_if_it_were_the_only_one(mode: str) -> None:
         assert torch.equal(both.change_of(entry), one.change_of(entry))
     pooled = both.parts["pooled"]
     assert mode == "orthogonal" or pooled.records[0].forgotten > 0.3
-    assert (LABEL in pooled.seals) == (mode != "paper") and (LABEL in pooled.rotations) == (mode == "orthogonal")
+    assert (LABEL in pooled.seals) == (mode != "paper") and (LABEL in pooled.orthogonal_maps) == (mode == "orthogonal")
 
 
 def test_the_pooled_embedding_is_an_ordinary_text_of_one_token() -> None:

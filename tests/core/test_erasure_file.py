@@ -47,17 +47,17 @@ def test_seals_rotations_and_phrasings_come_back(tmp_path: Path) -> None:
             concepts=parse_concepts("custom", r"disc, a\, b => c, d", phrasings=("{}", "a {}"), captions=("x", "y")),
         ),
         seals={name: Seal(randn(1, 7, 2), randn(2, 7, 2), randn(3, 2)) for name in names},
-        rotations={name: randn(4, 7, 7, dtype=torch.float32) for name in names},
+        orthogonal_maps={name: randn(4, 7, 7, dtype=torch.float32) for name in names},
     )
     save_erasure(erasure, tmp_path / "e.safetensors")
     loaded = load_erasure(tmp_path / "e.safetensors")
     assert loaded.concepts == erasure.concepts
     found, part = loaded.parts["tokens"], erasure.parts["tokens"]
     for name in names:
-        assert torch.equal(found.rotations[name], part.rotations[name])
+        assert torch.equal(found.orthogonal_maps[name], part.orthogonal_maps[name])
         for side in ("write", "read", "level"):
             assert torch.equal(getattr(found.seals[name], side), getattr(part.seals[name], side))
-    assert not loaded.parts["pooled"].seals and not loaded.parts["pooled"].rotations
+    assert not loaded.parts["pooled"].seals and not loaded.parts["pooled"].orthogonal_maps
 
 
 def test_saving_what_was_loaded_gives_the_same_operator(path: Path) -> None:

@@ -120,7 +120,7 @@ def test_rotations_are_differences_or_of_the_rank_that_is_chosen(options: dict[s
     turned = next(iter(model.read(model.family.entries, str)))
     turn = torch.linalg.qr(randn(5, *2 * turned.matrix.shape[:1])).Q.float()
     turns = {entry.name: torch.eye(entry.shape[0]) for entry in model.family.entries} | {turned.name: turn}
-    part = replace(plain.parts["tokens"], rotations=turns)
+    part = replace(plain.parts["tokens"], orthogonal_maps=turns)
     lora = make_lora(replace(plain, parts={"tokens": part}), model, weights.__getitem__, **options)
     key = name_layers([turned.name.removesuffix(".weight")], weights, model.family.name).popitem()[1]
     assert sorted(name.removeprefix(f"{key}.") for name in lora.tensors if name.startswith(key)) == parts

@@ -40,7 +40,7 @@ def erase(scene: Scene, settings: EraseSettings) -> Part:
     solver = make_solver()
     results = list(iterate_erasure(scene.gram, scene.texts, settings, solver=solver))
     records = tuple(result.record for result in results)
-    return Part(solver.operator, settings, records, fingerprint(scene.gram.total), solver.rotations, seals)
+    return Part(solver.operator, settings, records, fingerprint(scene.gram.total), solver.orthogonal_maps, seals)
 
 
 def edited(erasure: Part, weight: Weight) -> Tensor:
@@ -83,7 +83,7 @@ def test_factors_and_changes_are_the_same(seal: float) -> None:
     for weight in scene.weights:
         factors = part.factors_for(weight)
         assert factors is not None
-        dense = replace(part, rotations={weight.name: torch.eye(len(weight.matrix), dtype=torch.float64)})
+        dense = replace(part, orthogonal_maps={weight.name: torch.eye(len(weight.matrix), dtype=torch.float64)})
         assert dense.factors_for(weight) is None
         assert deviation(factors[0] @ factors[1], dense.change_of(weight)) < 1e-10
 

@@ -1,4 +1,4 @@
-"""The orthogonal edit: a rotation, the best one, and what it is for."""
+"""The orthogonal edit: an orthogonal map, the best one, and what it is for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rece_core.algebra.orthogonal import solve_rotation
+from rece_core.algebra.orthogonal import solve_orthogonal
 from tests.core.random_models import deviation, randn, unit
 
 HEIGHT, WIDTH = 12, 16
@@ -23,7 +23,7 @@ def make_problem(seed: int) -> tuple[torch.Tensor, ...]:
 @given(st.integers(0, 10_000))
 def test_it_is_a_rotation_and_none_near_it_is_better(seed: int) -> None:
     weight, concepts, anchors, kept = make_problem(seed)
-    turn = solve_rotation(weight, concepts, anchors, kept, 1.0)
+    turn = solve_orthogonal(weight, concepts, anchors, kept, 1.0)
     assert deviation(turn.T @ turn, unit(HEIGHT)) < 1e-10
 
     def project(tokens: torch.Tensor) -> torch.Tensor:
@@ -41,18 +41,18 @@ def test_it_is_a_rotation_and_none_near_it_is_better(seed: int) -> None:
 
 def test_the_concept_leaves_and_what_is_kept_stays() -> None:
     weight, concepts, anchors, kept = make_problem(0)
-    turned = solve_rotation(weight, concepts, anchors, kept, 100.0) @ weight
+    turned = solve_orthogonal(weight, concepts, anchors, kept, 100.0) @ weight
     before, after = concepts @ weight.T, concepts @ turned.T
     along = torch.nn.functional.cosine_similarity(before, after)
     assert float(along.max()) < 0.5
     directions = torch.linalg.eigh(kept).eigenvectors[:, -1:].T
-    gentle = solve_rotation(weight, concepts, anchors, kept, 1e-3) @ weight
+    gentle = solve_orthogonal(weight, concepts, anchors, kept, 1e-3) @ weight
     assert deviation(directions @ gentle.T, directions @ weight.T) < 1e-2
 
 
 def test_an_anchor_that_spans_the_concept_turns_nothing() -> None:
     weight, concepts, _, kept = make_problem(0)
     full = kept + unit(WIDTH)
-    turn = solve_rotation(weight, concepts, concepts, full, 1.0)
+    turn = solve_orthogonal(weight, concepts, concepts, full, 1.0)
     assert deviation(turn, unit(HEIGHT)) < 1e-9
-    assert deviation(solve_rotation(weight, concepts, randn(9, 2, WIDTH), full, 10.0), unit(HEIGHT)) > 0.1, "control"
+    assert deviation(solve_orthogonal(weight, concepts, randn(9, 2, WIDTH), full, 10.0), unit(HEIGHT)) > 0.1, "control"

@@ -142,9 +142,9 @@ def test_rotations_are_those_of_the_epoch_that_was_chosen() -> None:
     assert passes == list(range(len(found.records) + 1))
     assert found.reason.endswith("no longer helps."), "control: one epoch more was tried"
     *_, again = run(found.settings)
-    assert again.rotations.keys() == found.result.rotations.keys() != set()
-    for name, turn in again.rotations.items():
-        assert torch.equal(found.result.rotations[name], turn)
+    assert again.orthogonal_maps.keys() == found.result.orthogonal_maps.keys() != set()
+    for name, turn in again.orthogonal_maps.items():
+        assert torch.equal(found.result.orthogonal_maps[name], turn)
 
 
 def test_ridges_are_searched_in_every_mode_that_has_one() -> None:
