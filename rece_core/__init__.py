@@ -1,7 +1,40 @@
 """Closed-form concept erasure: RECE (arXiv 2407.12383) on top of UCE (arXiv 2308.14761).
 
 The package knows tensors, and how to draw what they say: torch, safetensors, matplotlib, Pillow, and no host; the
-command line also transformers, tqdm and psutil. See CONTRIBUTING.md for the map of its rooms.
+command line also transformers, tqdm and psutil. What a program needs of it is listed in `__all__`; docs/architecture.md
+follows one erasure through the code.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.1.0"  # first, because modules imported below state it in the files they write
+
+from .algebra.gram import Weight
+from .erasing.erase_streams import erase_streams
+from .erasing.erasure import Erasure
+from .erasing.plan import plan_erasure
+from .erasing.schedule import Goals
+from .erasing.settings import EditSettings, EraseSettings
+from .evidence.report import describe_erasure
+from .models.text_entries import find_family
+from .models.text_model import TextModel
+from .sharing.erasure_file import load_erasure, save_erasure
+from .texts.alignment import EncodedText
+from .texts.concepts import Concepts, parse_concepts
+
+__all__ = [
+    "Concepts",
+    "EditSettings",
+    "EncodedText",
+    "EraseSettings",
+    "Erasure",
+    "Goals",
+    "TextModel",
+    "Weight",
+    "__version__",
+    "describe_erasure",
+    "erase_streams",
+    "find_family",
+    "load_erasure",
+    "parse_concepts",
+    "plan_erasure",
+    "save_erasure",
+]
