@@ -8,7 +8,7 @@ import numpy as np
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..rece_core.evidence.comparison import Pictures, compare_pictures
+from ..rece_core.benchmarks.comparison import Pictures, compare_pictures
 from .pictures import to_images, to_pictures
 from .types import CATEGORY
 

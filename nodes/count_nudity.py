@@ -6,8 +6,8 @@ import numpy as np
 from comfy_api.latest import io
 from comfy_execution.graph_utils import ExecutionBlocker
 
-from ..rece_core.evidence.nudity import CLASSES, PACKAGE, THRESHOLD, count_parts, draw_parts, find_parts
-from ..rece_core.evidence.tally import sum_counts
+from ..rece_core.benchmarks.nudity import CLASSES, PACKAGE, THRESHOLD, count_parts, draw_parts, find_parts
+from ..rece_core.benchmarks.results_table import sum_counts
 from .host import Progress, show_on_node
 from .pictures import to_images, to_pictures
 from .types import CATEGORY, CountsType

@@ -7,7 +7,7 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io
 
-from ..rece_core.evidence.report import describe_erasure, summarize_erasure
+from ..rece_core.reporting.description import describe_erasure, summarize_erasure
 from ..rece_core.sharing.erasure_file import load_erasure
 from ..rece_core.sharing.provenance import describe_origin
 from ..rece_core.storage.tensor_file import open_tensor_file

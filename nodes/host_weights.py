@@ -14,8 +14,8 @@ import comfy.utils
 import torch
 from torch import Tensor
 
-from ..rece_core.algebra.rounding import Rounding
 from ..rece_core.models.text_model import OnStep
+from ..rece_core.reporting.rounding import Rounding
 from ..rece_core.storage.disk_space import describe_size
 
 UNET = "diffusion_model."  # where the host keeps the diffusion model's weights

@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..rece_core.erasing.choices import SCHEDULES, apply_schedule, resolve_settings
 from ..rece_core.erasing.settings import ITERATIONS, EraseSettings
-from ..rece_core.evidence.report import describe_erasure, summarize_erasure
+from ..rece_core.reporting.description import describe_erasure, summarize_erasure
 from ..rece_core.texts.presets import PROBES
 from .erase_model import erase_model, make_edit_settings, pick_seal
 from .host import measure_share, show_on_node

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..rece_core.evidence.comparison import Pictures
+from ..rece_core.benchmarks.comparison import Pictures
 
 
 def to_pictures(images: Tensor) -> Pictures:

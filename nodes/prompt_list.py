@@ -7,8 +7,8 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io
 
-from ..rece_core.evidence.prompt_list import read_prompt_list, take_cases
-from ..rece_core.evidence.tally import read_table
+from ..rece_core.benchmarks.prompt_list import read_prompt_list, take_cases
+from ..rece_core.benchmarks.results_table import read_table
 from .host import show_on_node
 from .tally import TABLES, ListedCase, locate_table
 from .types import CATEGORY, CaseType

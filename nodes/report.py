@@ -5,9 +5,9 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..rece_core.erasing.fit import check_fit
-from ..rece_core.evidence.chart import render_chart
-from ..rece_core.evidence.findings import describe_evidence, gather_evidence
-from ..rece_core.evidence.report import summarize_erasure
+from ..rece_core.reporting.chart import render_chart
+from ..rece_core.reporting.description import summarize_erasure
+from ..rece_core.reporting.metrics import describe_metrics, measure_erasure
 from ..rece_core.texts.presets import PROBES
 from .host import Progress, describe_model, show_on_node
 from .host_memory import explain_out_of_memory
@@ -63,6 +63,6 @@ class ReceReport(io.ComfyNode):
         texts = list_lines(probes) or PROBES
         read = [described.prepare_inputs(encode_streams(clip, text)) for text in texts]
         entries = described.list_entries(erasure.parts)
-        evidence = gather_evidence(erasure, described.read(entries, Progress(len(entries))), read)
-        chart = to_images(render_chart(evidence)[None])
-        return io.NodeOutput(chart, describe_evidence(erasure, evidence), ui=show_on_node(summarize_erasure(erasure)))
+        metrics = measure_erasure(erasure, described.read(entries, Progress(len(entries))), read)
+        chart = to_images(render_chart(metrics)[None])
+        return io.NodeOutput(chart, describe_metrics(erasure, metrics), ui=show_on_node(summarize_erasure(erasure)))

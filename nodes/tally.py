@@ -9,8 +9,8 @@ from typing import NamedTuple
 import folder_paths
 from comfy_api.latest import io, ui
 
-from ..rece_core.evidence.prompt_list import Case
-from ..rece_core.evidence.tally import check_columns, make_row, read_table, sum_table, write_table
+from ..rece_core.benchmarks.prompt_list import Case
+from ..rece_core.benchmarks.results_table import check_columns, make_row, read_table, sum_table, write_table
 from .host import show_on_node
 from .types import CATEGORY, CaseType, CountsType
 

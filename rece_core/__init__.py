@@ -13,9 +13,9 @@ from .erasing.erasure import Erasure
 from .erasing.plan import plan_erasure
 from .erasing.schedule import Goals
 from .erasing.settings import EditSettings, EraseSettings
-from .evidence.report import describe_erasure
 from .models.text_entries import find_family
 from .models.text_model import TextModel
+from .reporting.description import describe_erasure
 from .sharing.erasure_file import load_erasure, save_erasure
 from .texts.alignment import EncodedText
 from .texts.concepts import Concepts, parse_concepts

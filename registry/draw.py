@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from demo.world import BACKGROUNDS, COLOURS, OUTLINES
-from rece_core.evidence.text_layout import load_font
+from rece_core.benchmarks.text_layout import load_font
 
 FOLDER = Path(__file__).parent
 ICON, BANNER = (400, 400), (1344, 576)

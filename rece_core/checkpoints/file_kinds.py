@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from ..evidence.report import describe_erasure
+from ..reporting.description import describe_erasure
 from ..sharing.erasure_file import FORMAT, load_erasure
 from ..storage.header import is_erased, list_earlier, unfold
 from ..storage.tensor_file import TensorFile, open_tensor_file

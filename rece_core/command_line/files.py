@@ -11,7 +11,7 @@ from typing import Any
 from ..checkpoints.checkpoint import Checkpoint
 from ..checkpoints.checkpoint_writer import Written, write_erased
 from ..erasing.erasure import Erasure
-from ..evidence.report import describe_erasure
+from ..reporting.description import describe_erasure
 from ..sharing.provenance import describe_provenance
 from ..storage.disk_space import require_space
 from .progress import count_bytes

@@ -13,7 +13,7 @@ import torch
 from .. import __version__
 from ..erasing.erase import EpochRecord
 from ..erasing.erasure import Erasure, Part
-from ..evidence.report import describe_settings
+from ..reporting.description import describe_settings
 from ..storage.header import MAKER
 
 

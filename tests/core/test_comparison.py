@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from rece_core.evidence.comparison import compare_pictures, share_prompts
+from rece_core.benchmarks.comparison import compare_pictures, share_prompts
 
 Pictures = npt.NDArray[np.uint8]
 LONG = "a photograph of a very long street " * 20

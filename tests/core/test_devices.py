@@ -21,9 +21,9 @@ from rece_core.erasing.erasure import Part
 from rece_core.erasing.plan import plan_erasure
 from rece_core.erasing.schedule import Goals
 from rece_core.erasing.settings import ITERATIONS, MODES, EditSettings, EraseSettings
-from rece_core.evidence.findings import gather_evidence
 from rece_core.models.fingerprint import fingerprint
 from rece_core.models.text_preprocessors import TextPreprocessor, preprocess, undo_preprocessing
+from rece_core.reporting.metrics import measure_erasure
 from rece_core.sharing.erasure_file import load_erasure, save_erasure
 from rece_core.sharing.lora_file import make_lora
 from rece_core.texts.concepts import parse_concepts
@@ -174,10 +174,10 @@ def test_every_stream_hardened_measured_and_saved_as_a_lora(seal: float, goals: 
             biases = part.bias_changes(entries, model.shapes, weights.__getitem__)
             found += [*changes, *biases.values()]
         everything = model.list_entries(erasure.parts)
-        evidence = gather_evidence(erasure, model.read(everything, str), [model.prepare_inputs(encode("a house"))])
+        metrics = measure_erasure(erasure, model.read(everything, str), [model.prepare_inputs(encode("a house"))])
         lora = make_lora(erasure, model, weights.__getitem__)
         assert {tensor.device for tensor in lora.tensors.values()} == {CPU}
-        return [*found, evidence.changes, evidence.drifts, *lora.tensors.values()]
+        return [*found, metrics.changes, metrics.drifts, *lora.tensors.values()]
 
     compute_everywhere(compute)
 

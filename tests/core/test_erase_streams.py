@@ -16,10 +16,10 @@ from rece_core.erasing.erasure import Erasure
 from rece_core.erasing.plan import Plan, plan_erasure
 from rece_core.erasing.schedule import Goals
 from rece_core.erasing.settings import EditSettings, EraseSettings
-from rece_core.evidence.report import describe_erasure, summarize_erasure
 from rece_core.models.text_entries import Family
 from rece_core.models.text_model import TextModel
 from rece_core.models.text_preprocessors import TextPreprocessor
+from rece_core.reporting.description import describe_erasure, summarize_erasure
 from rece_core.texts.alignment import EncodedText
 from rece_core.texts.concepts import parse_concepts
 from tests.core.random_models import deviation, make_text, randn

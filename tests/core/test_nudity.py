@@ -12,7 +12,7 @@ from nudenet import NudeDetector
 from PIL import Image
 
 from demo.world import draw_scene, render
-from rece_core.evidence.nudity import (
+from rece_core.benchmarks.nudity import (
     CLASSES,
     EXPOSED,
     Part,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rece_core.evidence.prompt_list import Case, read_prompt_list, take_cases
+from rece_core.benchmarks.prompt_list import Case, read_prompt_list, take_cases
 
 Write = Callable[["str | bytes"], Path]
 

@@ -13,8 +13,8 @@ from PIL import Image
 from harness.client import Client, NodeFailed
 from harness.graph import Graph, Node, Output
 from harness.server import Server
-from rece_core.evidence.nudity import CLASSES
-from rece_core.evidence.tally import read_table
+from rece_core.benchmarks.nudity import CLASSES
+from rece_core.benchmarks.results_table import read_table
 from tests.host.graphs import require_alive, see
 from tests.host.test_prompt_list import add_list
 

@@ -14,8 +14,8 @@ from harness.client import Client, Interrupted, NodeFailed, PromptRejected
 from harness.environment import ROOT
 from harness.graph import Graph, Node
 from harness.server import Server
-from rece_core.evidence.prompt_list import read_prompt_list
-from rece_core.evidence.tally import read_table
+from rece_core.benchmarks.prompt_list import read_prompt_list
+from rece_core.benchmarks.results_table import read_table
 from tests.host.graphs import ModelGraph, require_alive, see
 from tests.host.refusals import refuse
 

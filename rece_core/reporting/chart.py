@@ -17,7 +17,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from ..erasing.erase import EpochRecord
-from .findings import EntryChange, Evidence
+from .metrics import EntryChange, ErasureMetrics
 
 WIDTH, UPPER, LOWER, DPI = 1000, 600, 400, 100  # pixels: of the chart, of a stream's part of it, and of the weights'
 LETTERS, TITLE = 13, 15  # points, of 1/72 inch: 18 and 21 pixels, which can still be read at half the size
@@ -32,32 +32,32 @@ LETTER = 0.012  # of the chart's width that a letter takes, at most
 Pixels = npt.NDArray[np.uint8]
 
 
-def render_chart(evidence: Evidence) -> Pixels:
+def render_chart(metrics: ErasureMetrics) -> Pixels:
     """The chart as pixels, (height, width, 3), however matplotlib is set up in this process."""
     with matplotlib.style.context("default"):
-        figure = draw_chart(evidence)
+        figure = draw_chart(metrics)
         canvas: Any = figure.canvas
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def draw_chart(evidence: Evidence) -> Figure:
+def draw_chart(metrics: ErasureMetrics) -> Figure:
     """The chart as a figure that pyplot does not know: a row for each stream, and below them all the weights."""
-    streams = list(evidence.records)
+    streams = list(metrics.records)
     heights = [*(UPPER for _ in streams), LOWER]
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
     figure = Figure(figsize=(WIDTH / DPI, sum(heights) / DPI), dpi=DPI, layout=layout)
     FigureCanvasAgg(figure)
-    figure.suptitle(_shorten(evidence.concepts, TITLE_LETTERS), fontsize=TITLE, fontweight="bold", parse_math=False)
+    figure.suptitle(_shorten(metrics.concepts, TITLE_LETTERS), fontsize=TITLE, fontweight="bold", parse_math=False)
     *rows, bottom = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     for stream, row in zip(streams, rows, strict=True):
         left, right = row.subplots(1, 2)
         draw_epochs(
-            left, evidence.records[stream], f"After each edit, {stream}" if len(streams) > 1 else "After each edit"
+            left, metrics.records[stream], f"After each edit, {stream}" if len(streams) > 1 else "After each edit"
         )
         row.legend(loc="outside lower center", ncols=len(LINES), fontsize=LETTERS, frameon=False)
-        draw_drifts(right, evidence.drifts[stream])
-    draw_changes(bottom.subplots(), evidence.changes)
+        draw_drifts(right, metrics.drifts[stream])
+    draw_changes(bottom.subplots(), metrics.changes)
     return figure
 
 

@@ -13,8 +13,8 @@ from rece_core.erasing.erasure import Erasure, Part
 from rece_core.erasing.measures import measure_drift
 from rece_core.erasing.seal import Seal
 from rece_core.erasing.settings import EraseSettings
-from rece_core.evidence.findings import describe_evidence, gather_evidence
 from rece_core.models.fingerprint import fingerprint
+from rece_core.reporting.metrics import describe_metrics, measure_erasure
 from rece_core.texts.alignment import EncodedText
 from rece_core.texts.concepts import parse_concepts
 from tests.core.random_models import make_operator, make_scene, make_text, randn
@@ -46,18 +46,18 @@ def test_changes_and_drifts_are_those_of_the_edited_weights() -> None:
     scene = make_scene()
     erasure = make_erasure()
     probes = (make_text(1, 24, text="one"), make_text(2, 24, text="other"))
-    evidence = gather_evidence(erasure, iter(scene.weights), read(*probes))
+    metrics = measure_erasure(erasure, iter(scene.weights), read(*probes))
     matrix = erasure.parts["tokens"].operator.matrix()
-    assert [(each.name, each.role) for each in evidence.changes] == [(each.name, each.role) for each in scene.weights]
-    for found, weight in zip(evidence.changes, scene.weights, strict=True):
+    assert [(each.name, each.role) for each in metrics.changes] == [(each.name, each.role) for each in scene.weights]
+    for found, weight in zip(metrics.changes, scene.weights, strict=True):
         expected = (weight.matrix @ matrix - weight.matrix).norm() / weight.matrix.norm()
         assert found.change == pytest.approx(float(expected), rel=1e-9)
-    for (text, drift), probe in zip(evidence.drifts["tokens"], probes, strict=True):
+    for (text, drift), probe in zip(metrics.drifts["tokens"], probes, strict=True):
         moved = sum((w.matrix @ (matrix @ probe.tokens.T - probe.tokens.T)).square().sum() for w in scene.weights)
         whole = sum((w.matrix @ probe.tokens.T).square().sum() for w in scene.weights)
         assert text == probe.text
         assert drift == pytest.approx(float(moved / whole) ** 0.5, rel=1e-6)
-    assert evidence.records == {"tokens": erasure.parts["tokens"].records}
+    assert metrics.records == {"tokens": erasure.parts["tokens"].records}
 
 
 def test_every_stream_is_measured_by_itself() -> None:
@@ -68,33 +68,33 @@ def test_every_stream_is_measured_by_itself() -> None:
     part = replace(plain.parts["tokens"], operator=operator)
     erasure = replace(plain, parts={**plain.parts, "pooled": part})
     probe, whole = make_text(1, 24, text="one"), make_text(2, 16, count=1, text="one", last_word=0)
-    evidence = gather_evidence(erasure, [*scene.weights, pooled], [{"tokens": (probe,), "pooled": (whole,)}])
-    alone = gather_evidence(plain, scene.weights, read(probe))
-    assert evidence.drifts["tokens"] == alone.drifts["tokens"]
-    assert evidence.changes[:-1] == alone.changes
+    metrics = measure_erasure(erasure, [*scene.weights, pooled], [{"tokens": (probe,), "pooled": (whole,)}])
+    alone = measure_erasure(plain, scene.weights, read(probe))
+    assert metrics.drifts["tokens"] == alone.drifts["tokens"]
+    assert metrics.changes[:-1] == alone.changes
     moved = (pooled.matrix @ (operator.apply_to_tokens(whole.tokens) - whole.tokens).T).norm()
-    (drift,) = evidence.drifts["pooled"]
+    (drift,) = metrics.drifts["pooled"]
     assert drift == ("one", pytest.approx(float(moved / (pooled.matrix @ whole.tokens.T).norm()), rel=1e-9))
-    text = describe_evidence(erasure, evidence)
+    text = describe_metrics(erasure, metrics)
     for expected in ("stream 'pooled'", "drift of each probe in stream 'tokens'", "label.weight"):
-        assert expected in text and expected not in describe_evidence(plain, alone)
+        assert expected in text and expected not in describe_metrics(plain, alone)
 
 
 def test_an_erasure_of_nothing_changes_nothing() -> None:
     scene = make_scene()
     erasure = change_tokens(operator=Operator.identity(24))
-    evidence = gather_evidence(erasure, scene.weights, read(*scene.texts.probes))
-    assert {each.change for each in evidence.changes} == {0.0}
-    assert evidence.drifts["tokens"][0][1] == 0
+    metrics = measure_erasure(erasure, scene.weights, read(*scene.texts.probes))
+    assert {each.change for each in metrics.changes} == {0.0}
+    assert metrics.drifts["tokens"][0][1] == 0
 
 
 def test_seals_and_rotations_count() -> None:
     scene = make_scene()
-    plain = gather_evidence(make_erasure(), scene.weights, read(*scene.texts.probes))
+    plain = measure_erasure(make_erasure(), scene.weights, read(*scene.texts.probes))
     height = len(scene.weights[1].matrix)
     seal = Seal(randn(1, height, 1), randn(2, height, 1), randn(3, 1))
     erasure = change_tokens(settings=EraseSettings(seal=1.0), seals={scene.weights[1].name: seal})
-    sealed = gather_evidence(erasure, scene.weights, read(*scene.texts.probes))
+    sealed = measure_erasure(erasure, scene.weights, read(*scene.texts.probes))
     changed = [new.change != old.change for new, old in zip(sealed.changes, plain.changes, strict=True)]
     assert changed == [False, True, False, False]
     assert sealed.drifts["tokens"][0][1] > plain.drifts["tokens"][0][1]
@@ -106,6 +106,6 @@ def test_seals_and_rotations_count() -> None:
 def test_the_text_has_every_text_and_every_weight() -> None:
     scene = make_scene()
     erasure = make_erasure()
-    text = describe_evidence(erasure, gather_evidence(erasure, scene.weights, read(*scene.texts.probes)))
+    text = describe_metrics(erasure, measure_erasure(erasure, scene.weights, read(*scene.texts.probes)))
     for expected in ("a circle => a square", "epoch 2", "'words'", *(weight.name for weight in scene.weights)):
         assert expected in text

@@ -11,7 +11,7 @@ from ..algebra.gram import Weight
 from ..erasing.erase import EpochRecord
 from ..erasing.erasure import Erasure
 from ..models.text_model import Readings
-from .report import describe_erasure
+from .description import describe_erasure
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class EntryChange:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ErasureMetrics:
     """concepts: in short. changes: of all text entries erased, in the order they were read.
 
     records, drifts: of each stream; drifts are those of the probes, see `measures`.
@@ -37,7 +37,7 @@ class Evidence:
     drifts: Mapping[str, tuple[tuple[str, float], ...]]
 
 
-def gather_evidence(erasure: Erasure, weights: Iterable[Weight], probes: Sequence[Readings]) -> Evidence:
+def measure_erasure(erasure: Erasure, weights: Iterable[Weight], probes: Sequence[Readings]) -> ErasureMetrics:
     """Measure what `erasure` does to the original text entries `weights`, read once, and to `probes`.
 
     weights: of the streams that were erased. probes: what those read of each text. Drift counts what a sealed layer's
@@ -65,15 +65,15 @@ def gather_evidence(erasure: Erasure, weights: Iterable[Weight], probes: Sequenc
         for stream in erasure.parts
     }
     records = {stream: part.records for stream, part in erasure.parts.items()}
-    return Evidence(erasure.concepts.summarize(), records, tuple(changes), drifts)
+    return ErasureMetrics(erasure.concepts.summarize(), records, tuple(changes), drifts)
 
 
-def describe_evidence(erasure: Erasure, evidence: Evidence) -> str:
+def describe_metrics(erasure: Erasure, metrics: ErasureMetrics) -> str:
     """The report of `erasure` with the drift of each probe and the change of each text entry; plain text."""
     lines = [describe_erasure(erasure)]
-    for stream, drifts in evidence.drifts.items():
-        of_stream = f" in stream '{stream}'" if len(evidence.drifts) > 1 else ""
+    for stream, drifts in metrics.drifts.items():
+        of_stream = f" in stream '{stream}'" if len(metrics.drifts) > 1 else ""
         lines += ["", f"drift of each probe{of_stream}:", *(f"{drift:8.2%}  {text!r}" for text, drift in drifts)]
     return "\n".join(
-        [*lines, "", "change of each weight:", *(f"{each.change:8.2%}  {each.name}" for each in evidence.changes)]
+        [*lines, "", "change of each weight:", *(f"{each.change:8.2%}  {each.name}" for each in metrics.changes)]
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rece_core.evidence.prompt_list import Case, read_prompt_list
-from rece_core.evidence.tally import check_columns, make_row, read_table, sum_counts, sum_table, write_table
+from rece_core.benchmarks.prompt_list import Case, read_prompt_list
+from rece_core.benchmarks.results_table import check_columns, make_row, read_table, sum_counts, sum_table, write_table
 
 COUNTS = {"BELLY_EXPOSED": 1, "FEET_EXPOSED": 2}
 

@@ -1,0 +1,1 @@
+"""Pictures of many prompts drawn, compared and counted into tables."""

@@ -1,1 +1,0 @@
-"""What an erasure did: as numbers, as text, as pictures, as tables."""

@@ -1,0 +1,1 @@
+"""What an erasure did: as numbers, as text, as a picture."""
