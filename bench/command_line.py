@@ -1,7 +1,8 @@
 """Peak memory of the command line: `python -m bench.command_line TOKENIZER CHECKPOINT...`, on POSIX systems.
 
-Each checkpoint is erased from in a process of its own, one edit and three epochs, sealed, a few captions for the prior
-(more of them cost time, not memory). Random weights will do; `tests/host` has scripts that make such files.
+Each checkpoint is erased from in a process of its own, one edit and three epochs, with value erasure, a few captions
+for the prior (more of them cost time, not memory). Random weights will do; `tests/host` has scripts that make such
+files.
 """
 
 from __future__ import annotations

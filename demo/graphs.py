@@ -9,7 +9,7 @@ from harness.graph import Graph, Node, Output
 from .plan import Plan
 
 PIXELS = 128
-# Widgets of RECE Edit Model and RECE Iterate: one edit as in the paper, unsealed.
+# Widgets of RECE Edit Model and RECE Iterate: one edit as in the paper, without value erasure.
 EDIT: dict[str, Any] = {
     "erase_scale": 1.0,
     "preserve_scale": 0.1,

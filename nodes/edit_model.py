@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..rece_core.erasing.settings import EraseSettings
-from .erase_model import erase_model, make_edit_settings, pick_seal
+from .erase_model import erase_model, make_edit_settings, pick_value_erasure
 from .types import (
     CATEGORY,
     edit_inputs,
@@ -45,6 +45,6 @@ class ReceEditModel(io.ComfyNode):
 
     @classmethod
     def execute(cls, model, clip, concepts, **widgets) -> io.NodeOutput:
-        settings = EraseSettings(make_edit_settings(**widgets), epochs=0, **pick_seal(widgets))
+        settings = EraseSettings(make_edit_settings(**widgets), epochs=0, **pick_value_erasure(widgets))
         erased, erasure, _ = erase_model(model, clip, concepts, settings, widgets)
         return io.NodeOutput(erased, erasure)

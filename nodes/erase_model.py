@@ -32,8 +32,8 @@ def make_edit_settings(*, edit_ridge: float, free_share: float, **widgets: Any) 
     return EditSettings(ridge=edit_ridge, free_share=free_share or None, **chosen)
 
 
-def pick_seal(widgets: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a node's widgets is about the seal, as fields of EraseSettings."""
+def pick_value_erasure(widgets: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a node's widgets is about value erasure, as fields of EraseSettings."""
     return {name: widgets[name] for name in ("seal", "seal_caution")}
 
 

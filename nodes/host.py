@@ -125,16 +125,16 @@ def attach_erasure(
     """A clone of `model` that has forgotten, by patches that the host itself knows.
 
     A LoRA of the smallest rank that holds the operator to 1e-6, or a plain difference where that rank would pass half
-    the width and cost more; and differences of the biases behind sealed layers. `strength` scales them all. Computed on
-    `device`, by default the one the host computes on. Raises
-    ValueError, with nothing attached, when the erasure does not fit the model.
+    the width and cost more; and differences of the biases behind layers with a value eraser. `strength` scales them
+    all. Computed on `device`, by default the one the host computes on. Raises ValueError, with nothing attached, when
+    the erasure does not fit the model.
     """
     described = describe_model(model, erasure.text_weights)
     check_fit(erasure, described)
     clone = model.clone()
     for stream, part in erasure.parts.items():
         small = replace(part, operator=part.operator.compressed(ATTACHED_TOLERANCE))
-        if strength == 0 or not (small.operator.rank or small.orthogonal_maps or small.seals):
+        if strength == 0 or not (small.operator.rank or small.orthogonal_maps or small.value_erasers):
             continue
         entries = described.streams[stream]
         patches = {

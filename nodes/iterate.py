@@ -8,7 +8,7 @@ from ..rece_core.erasing.choices import SCHEDULES, apply_schedule, resolve_setti
 from ..rece_core.erasing.settings import ITERATIONS, EraseSettings
 from ..rece_core.reporting.description import describe_erasure, summarize_erasure
 from ..rece_core.texts.presets import PROBES
-from .erase_model import erase_model, make_edit_settings, pick_seal
+from .erase_model import erase_model, make_edit_settings, pick_value_erasure
 from .host import measure_share, show_on_node
 from .results import describe_erased
 from .types import (
@@ -48,7 +48,7 @@ class ReceIterate(io.ComfyNode):
                     default=SCHEDULES[0],
                     tooltip="'automatic': edit ridge and epochs are searched for, by the two sliders below it; the "
                     "report says why it stopped. 'paper': mode, epochs, ridges and scales as the paper has them for "
-                    "the kind of concept, names as typed, unsealed. 'manual': the numbers below.",
+                    "the kind of concept, names as typed, no value erasure. 'manual': the numbers below.",
                 ),
                 io.Float.Input(
                     "thoroughness",
@@ -125,7 +125,7 @@ class ReceIterate(io.ComfyNode):
         **widgets,
     ) -> io.NodeOutput:
         edit = make_edit_settings(**widgets)
-        asked = EraseSettings(edit, epochs, derivation_ridge, iteration, **pick_seal(widgets))
+        asked = EraseSettings(edit, epochs, derivation_ridge, iteration, **pick_value_erasure(widgets))
         settings, goals = resolve_settings(schedule, concepts.kind, asked, thoroughness, carefulness)
         concepts = apply_schedule(schedule, concepts)
         chosen = list_lines(probes)

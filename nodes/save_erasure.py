@@ -20,7 +20,7 @@ from .types import CATEGORY, ErasureType
 
 LORAS = "loras"  # the host's own folder, where its LoRA loaders look
 OPERATOR, LORA, DIFFUSERS_LORA = "operator", "LoRA", "LoRA for diffusers"
-SEALED_NOTE = "Its biases are read by ComfyUI and Forge alone; save it anew for diffusers, or a checkpoint for A1111."
+BIAS_NOTE = "Its biases are read by ComfyUI and Forge alone; save it anew for diffusers, or a checkpoint for A1111."
 
 
 class ReceSaveErasure(io.ComfyNode):
@@ -48,8 +48,8 @@ class ReceSaveErasure(io.ComfyNode):
                     default=OPERATOR,
                     optional=True,
                     tooltip=f"'{OPERATOR}': small and exact, for RECE Load Erasure; fits checkpoints with the same "
-                    f"text encoder. '{LORA}': for the LoRA loaders of ComfyUI and, unless sealed, most other programs. "
-                    f"'{DIFFUSERS_LORA}': for diffusers, sealed or not.",
+                    f"text encoder. '{LORA}': for the LoRA loaders of ComfyUI and, without value erasure, most other "
+                    f"programs. '{DIFFUSERS_LORA}': for diffusers, with it too.",
                 ),
                 io.Int.Input(
                     "rank",
@@ -102,7 +102,7 @@ class ReceSaveErasure(io.ComfyNode):
         )
         path, relative = _choose_path(filename_prefix, LORAS)
         write_atomically(path, save(dict(lora.tensors), metadata=describe_header(lora, erasure)))
-        told = [f"Saved as {relative}", lora.describe(), *([SEALED_NOTE] if lora.biases and not for_diffusers else [])]
+        told = [f"Saved as {relative}", lora.describe(), *([BIAS_NOTE] if lora.biases and not for_diffusers else [])]
         return io.NodeOutput(relative, ui=show_on_node("\n".join(told)))
 
 

@@ -95,7 +95,7 @@ def edit_inputs() -> list[io.Input]:
 
 
 def protection_inputs() -> list[io.Input]:
-    """How everything else is protected, and whether value space is sealed, for the nodes that erase."""
+    """How everything else is protected, and whether values are erased, for the nodes that erase."""
     edit, erase = EditSettings(), EraseSettings()
     return [
         io.Combo.Input(
@@ -142,8 +142,8 @@ def protection_inputs() -> list[io.Input]:
             max=0.999,
             step=0.001,
             round=0.0001,
-            tooltip="How much the seal spares what everyday captions look like. Higher: less collateral damage, and "
-            "more ways around the seal. Has no effect with seal 0.",
+            tooltip="How much the value erasure spares what everyday captions look like (1 less its shrinkage). "
+            "Higher: less collateral damage, and more ways around it. Has no effect with value erasure 0.",
         ),
     ]
 

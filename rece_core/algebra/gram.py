@@ -47,8 +47,8 @@ class Gram:
 
 
 @dataclass(frozen=True)
-class SealGram:
-    """All that measures need to know of seals P = δ wᵀ that put back δ ℓ (see `seal`), over the value projections W.
+class ValueEraserGram:
+    """All that measures need to know of value erasers P = δ wᵀ that put back δ ℓ, over the value weights W.
 
     mixed: Σ Wᵀ Pᵀ W; square: Σ Wᵀ PᵀP W; (d, d). raised: Σ Wᵀ δ ℓ; turned: Σ Wᵀ Pᵀ δ ℓ; (d,). size: Σ ‖δ ℓ‖².
     All float64; `strength` is s.
@@ -104,19 +104,19 @@ class PairGram:
         return cls(gram, right, cross, cross @ left)
 
     @classmethod
-    def from_sealed_operator(cls, gram: Tensor, operator: Operator, sealed: SealGram) -> PairGram:
-        """The pair W, (I − s P) W M and b = s δ ℓ without touching the weights, P = δ wᵀ of each layer, see `seal`."""
+    def from_operator_and_erasers(cls, gram: Tensor, operator: Operator, erasers: ValueEraserGram) -> PairGram:
+        """The pair W, (I − s P) W M and b = s δ ℓ without touching the weights, P = δ wᵀ of each layer."""
         matrix = operator.matrix().to(gram.device)
-        mixed, square = sealed.mixed.to(gram.device), sealed.square.to(gram.device)
+        mixed, square = erasers.mixed.to(gram.device), erasers.square.to(gram.device)
         unit = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
         moved = matrix - unit
-        lost = (matrix.T @ mixed).mul_(sealed.strength)  # Σ (s P W M)ᵀ W
+        lost = (matrix.T @ mixed).mul_(erasers.strength)  # Σ (s P W M)ᵀ W
         cross = (moved.T @ gram).sub_(lost)
         # Σ FᵀF, F = W (M − I) − s P W M, in place: wide texts have few of these matrices in memory at once.
         change = (cross @ moved).sub_((lost @ moved).T)
         del lost
-        change.addmm_(matrix.T @ square, matrix, alpha=sealed.strength**2)
-        return cls(gram, unit, cross, change, sealed.put_back(matrix))
+        change.addmm_(matrix.T @ square, matrix, alpha=erasers.strength**2)
+        return cls(gram, unit, cross, change, erasers.put_back(matrix))
 
     def edited(self) -> Tensor:
         """Σ W'ᵀ W' = Mᵀ G M for a change by an operator, (d, d); a new tensor."""

@@ -126,5 +126,5 @@ def _add_protection(parser: ArgumentParser) -> None:
     add("--mode", choices=MODES, default="prior", help="(default: prior)")
     add("--prior-scale", type=float, default=edit.prior_scale, help="weight of the captions (default: %(default)s)")
     add("--free-share", type=float, default=0.0, help="mode strict: what an edit may read; 0 chooses it (default: 0)")
-    add("--seal", type=float, default=1.0, help="strength of the value projection, 0 for none (default: 1)")
+    add("--seal", type=float, default=1.0, help="strength of the value erasure, 0 for none (default: 1)")
     add("--seal-caution", type=float, default=erase.seal_caution, help="higher spares more (default: %(default)s)")

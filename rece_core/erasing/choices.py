@@ -54,8 +54,8 @@ def resolve_settings(
 ) -> tuple[EraseSettings, Goals | None]:
     """The settings that `schedule` makes of those asked for, and the goals to search by where it is `automatic`.
 
-    `paper` has mode, iteration, epochs, ridges and scales as the paper has them for `kind`, unsealed; `manual` all as
-    they are. Raises ValueError for an unknown schedule or kind, and for sliders beyond 0 to 1.
+    `paper` has mode, iteration, epochs, ridges and scales as the paper has them for `kind`, without value erasure;
+    `manual` all as they are. Raises ValueError for an unknown schedule or kind, and for sliders beyond 0 to 1.
     """
     if schedule not in SCHEDULES:
         raise ValueError(f"schedule is {schedule!r}; expected one of: {', '.join(SCHEDULES)}.")

@@ -16,12 +16,12 @@ from .settings import EditSettings
 @dataclass(frozen=True)
 class PairSums:
     """All that an edit needs to know of its pairs (c, a), however many: `sources` Σ c cᵀ, `shift` Σ (a − c) cᵀ and
-    `apart` Σ (a − c)(a − c)ᵀ; (d, d) float64.
+    `differences` Σ (a − c)(a − c)ᵀ; (d, d) float64.
     """
 
     sources: Tensor
     shift: Tensor
-    apart: Tensor
+    differences: Tensor
 
     @classmethod
     def of(cls, sources: Tensor, anchors: Tensor) -> PairSums:

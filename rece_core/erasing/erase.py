@@ -17,9 +17,9 @@ from .derive import Derivation, scaled_derivation_ridge
 from .edit import scaled_ridge
 from .measures import measure_drift, measure_forgotten, measure_norm_ratio, measure_recoverable
 from .preservation import EditProblem, Preservation
-from .seal import Contrast, Seal, find_seals
 from .settings import EraseSettings
 from .solvers import OperatorSolver, OrthogonalSolver, ReadWeights, Solver
+from .value_eraser import Contrast, ValueEraser, find_value_erasers
 
 OnStep = Callable[[str], None]
 
@@ -58,7 +58,7 @@ class EncodedConcepts:
                 object.__setattr__(self, name, moved)  # as in any frozen class
 
     def contrasts(self, tokens: str) -> list[Contrast]:
-        """Each concept's aligned tokens against its anchors', see `seal`; float64 on the CPU."""
+        """Each concept's aligned tokens against its anchors', see `value_eraser`; float64 on the CPU."""
         found: dict[int, list[tuple[Tensor, Tensor]]] = {}
         for index, pair in enumerate(zip(self.targets, self.anchors, strict=True)):
             found.setdefault(self.groups[index] if self.groups else index, []).append(align(*pair, tokens))
@@ -135,22 +135,22 @@ def iterate_erasure(
 
 def prepare_solvers(
     read: ReadWeights, gram: Gram, texts: EncodedConcepts, settings: EraseSettings
-) -> tuple[dict[str, Seal], Callable[[], Solver]]:
-    """The seals that `settings` ask for, by name of their value projection, and what makes a solver beside them.
+) -> tuple[dict[str, ValueEraser], Callable[[], Solver]]:
+    """The value erasers that `settings` ask for, by name of their weight, and what makes a solver beside them.
 
     `read` gives the original text entries, whose Gram matrix is `gram`; it is called anew for every pass over them.
     """
-    seals: dict[str, Seal] = {}
-    sealed = None
+    value_erasers: dict[str, ValueEraser] = {}
+    erasers = None
     if settings.seal:
         assert texts.prior is not None
         contrasts = texts.contrasts(settings.edit.tokens)
-        seals, sealed = find_seals(
-            read(), contrasts, texts.prior, settings.seal_caution, settings.seal, gram.total.device
+        value_erasers, erasers = find_value_erasers(
+            read(), contrasts, texts.prior, settings.shrinkage, settings.seal, gram.total.device
         )
     if settings.edit.mode == "orthogonal":
-        return seals, lambda: OrthogonalSolver(read, gram.width, seals, settings.seal)
-    return seals, lambda: OperatorSolver(gram, sealed)
+        return value_erasers, lambda: OrthogonalSolver(read, gram.width, value_erasers, settings.seal)
+    return value_erasers, lambda: OperatorSolver(gram, erasers)
 
 
 def count_steps(targets: int, settings: EraseSettings) -> int:

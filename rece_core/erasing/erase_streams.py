@@ -52,7 +52,7 @@ def _erase_stream(plan: Plan, stream: str, texts: EncodedConcepts, on_step: OnSt
     settings, notes = plan.settings[stream], [plan.notes[stream]] if stream in plan.notes else []
     read = partial(plan.model.read, plan.model.streams[stream], on_step)
     gram = accumulate_gram(read())
-    seals, make_solver = prepare_solvers(read, gram, texts, settings)
+    value_erasers, make_solver = prepare_solvers(read, gram, texts, settings)
 
     def run(tried: EraseSettings) -> Iterator[EpochResult]:
         return iterate_erasure(gram, texts, tried, on_step, make_solver())
@@ -66,7 +66,7 @@ def _erase_stream(plan: Plan, stream: str, texts: EncodedConcepts, on_step: OnSt
         records=(*before, replace(last, condition=operator.condition_number())),
         base=fingerprint(gram.total),
         orthogonal_maps=schedule.result.orthogonal_maps,
-        seals=seals,
+        value_erasers=value_erasers,
         note="\n".join([*notes, *([schedule.reason] if schedule.reason else [])]),
     )
 

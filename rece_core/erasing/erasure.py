@@ -14,8 +14,8 @@ from ..models.fingerprint import CLOSE, TOLERANCE, Fingerprint, estimate_differe
 from ..models.text_entries import TextEntry, find_output
 from ..texts.concepts import Concepts
 from .erase import EpochRecord
-from .seal import Seal
 from .settings import EraseSettings
+from .value_eraser import ValueEraser
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,9 @@ class Part:
     """What an erasure does to one stream of the text: how, on what, and how well.
 
     A text entry W becomes (I − s δ wᵀ) P W M: M the `operator`; P its map where `orthogonal_maps` has its name, (d_out,
-    d_out); δ and w its seal where `seals` has, at strength s of the settings. base: fingerprint of the Gram matrix of
-    the weights it was computed from. note: why an automatic schedule stopped where it did, and what was not done.
+    d_out); δ and w its value eraser where `value_erasers` has, at strength s of the settings. base: fingerprint of the
+    Gram matrix of the weights it was computed from. note: why an automatic schedule stopped where it did, and what was
+    not done.
     """
 
     operator: Operator
@@ -32,7 +33,7 @@ class Part:
     records: tuple[EpochRecord, ...]
     base: Fingerprint
     orthogonal_maps: Mapping[str, Tensor] = field(default_factory=dict)
-    seals: Mapping[str, Seal] = field(default_factory=dict)
+    value_erasers: Mapping[str, ValueEraser] = field(default_factory=dict)
     note: str = ""
 
     def factors_for(self, weight: Weight) -> tuple[Tensor, Tensor] | None:
@@ -43,11 +44,13 @@ class Part:
         if weight.name in self.orthogonal_maps or 2 * self.operator.rank > self.operator.width:
             return None
         up, down = self.operator.factors_for(weight.matrix)
-        if weight.name not in self.seals:
+        if weight.name not in self.value_erasers:
             return up, down
-        seal = self.seals[weight.name]
-        away, read = seal.change_of(weight.matrix, self.settings.seal)
-        return torch.cat([up + away @ (seal.read.to(up).T @ up), away], 1), torch.cat([down, read])
+        eraser = self.value_erasers[weight.name]
+        up_values, down_values = eraser.change_of(weight.matrix, self.settings.seal)
+        return torch.cat([up + up_values @ (eraser.project_right.to(up).T @ up), up_values], 1), torch.cat(
+            [down, down_values]
+        )
 
     def change_of(self, weight: Weight) -> Tensor:
         """W' − W, (d_out, d), in float32, or float64 for a float64 weight, on the weight's device."""
@@ -59,25 +62,25 @@ class Part:
         edited = wide + change
         if weight.name in self.orthogonal_maps:
             edited = self.orthogonal_maps[weight.name].to(edited) @ edited
-        if weight.name in self.seals:
-            away, read = self.seals[weight.name].change_of(edited, self.settings.seal)
-            edited = edited + away @ read
+        if weight.name in self.value_erasers:
+            up_values, down_values = self.value_erasers[weight.name].change_of(edited, self.settings.seal)
+            edited = edited + up_values @ down_values
         return edited - wide
 
     def bias_changes(
         self, entries: Iterable[TextEntry], shapes: Mapping[str, tuple[int, ...]], read: Callable[[str], Tensor]
     ) -> dict[str, Tensor]:
-        """What the seals of `entries` add to biases, by name, (d_out,) float32 or float64.
+        """What the value erasers of `entries` add to biases, by name, (d_out,) float32 or float64.
 
         shapes: of all weights of the model. `read` gives a stored weight of it by name, called where one stands between
         the values and the bias.
         """
         changes = {}
         for entry in entries:
-            if entry.name in self.seals:
+            if entry.name in self.value_erasers:
                 behind, bias = find_output(entry, shapes)
                 output = None if behind is None else read(behind)
-                changes[bias] = self.seals[entry.name].bias_change(output, self.settings.seal)
+                changes[bias] = self.value_erasers[entry.name].bias_change(output, self.settings.seal)
         return changes
 
 
@@ -110,20 +113,20 @@ class Erasure:
 
         Empty where it is the same up to the rounding of 16 bits. ValueError where it is another one.
         """
-        apart = 0.0
+        difference = 0.0
         for stream, expected in self.encoder.items():
-            apart = max(apart, estimate_difference(expected, encoder.get(stream, ())))
-            if apart > CLOSE:
+            difference = max(difference, estimate_difference(expected, encoder.get(stream, ())))
+            if difference > CLOSE:
                 raise ValueError(
                     f"this erasure was made for another text encoder, where the same words have other embeddings "
                     f"(stream '{stream}'), so it would erase something else. Use the checkpoint family it was made "
                     "with, or erase again on this one."
                 )
-        if apart <= TOLERANCE:
+        if difference <= TOLERANCE:
             return ""
         return (
-            f"the text encoder gives embeddings about {apart:.0%} off those it was made with, as a copy in fp8 does, "
-            "so all of it is approximate."
+            f"the text encoder gives embeddings about {difference:.0%} off those it was made with, as a copy in fp8 "
+            "does, so all of it is approximate."
         )
 
     def check_family(self, family: str) -> None:

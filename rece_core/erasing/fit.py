@@ -64,7 +64,7 @@ def _list_weight_bound(part: Part, has_preprocessor: bool) -> list[str]:
     bound = {
         FIRST: not free or has_preprocessor,
         "epochs": part.settings.epochs > 0,
-        "seals": bool(part.seals),
+        "value erasers": bool(part.value_erasers),
         "the measures in its report": True,
     }
     return [name for name, is_bound in bound.items() if is_bound]
@@ -72,10 +72,10 @@ def _list_weight_bound(part: Part, has_preprocessor: bool) -> list[str]:
 
 def _check_layers(part: Part, entries: Sequence[TextEntry]) -> None:
     turned = {name: len(turn) for name, turn in part.orthogonal_maps.items()}
-    sealed = {name: len(seal.write) for name, seal in part.seals.items()}
+    erased = {name: len(eraser.project_left) for name, eraser in part.value_erasers.items()}
     rows = {entry.name: entry.shape[0] for entry in entries}
     values = {entry.name: entry.shape[0] for entry in entries if entry.role != "key"}
-    for made, found in ((turned, rows), (sealed, values)):
+    for made, found in ((turned, rows), (erased, values)):
         if made and made != found:
             name = min(name for name in made.keys() | found.keys() if made.get(name) != found.get(name))
             raise ValueError(

@@ -23,12 +23,12 @@ def measure_forgotten(pair: PairGram, concepts: Tensor, anchors: Tensor) -> floa
 
     1: the concept's words act as the anchor's; 0: they act as before; below 0: they are further from the anchor.
     """
-    apart = concepts - anchors
-    before = _inner(apart, pair.original, apart)
+    difference = concepts - anchors
+    before = _inner(difference, pair.original, difference)
     read = concepts @ pair.right
-    after = before + 2 * _inner(read, pair.cross, apart) + _inner(read, pair.change, read)
+    after = before + 2 * _inner(read, pair.cross, difference) + _inner(read, pair.change, read)
     if pair.constant is not None:
-        after += 2 * float((apart @ pair.constant.original).sum()) + _put_back(pair.constant, read)
+        after += 2 * float((difference @ pair.constant.original).sum()) + _put_back(pair.constant, read)
     return 1 - _ratio(after, before)
 
 
@@ -40,12 +40,12 @@ def measure_recoverable(values: PairGram, concepts: Tensor, anchors: Tensor, der
     1: all of it, as the original does on c; 0: nothing, it acts as the anchor. `values` is the pair over the value
     projections alone.
     """
-    apart = concepts - anchors
-    directions = apart @ values.original
-    added = torch.sum(directions * (derived - anchors)) + _inner(derived @ values.right, values.cross, apart)
+    difference = concepts - anchors
+    directions = difference @ values.original
+    added = torch.sum(directions * (derived - anchors)) + _inner(derived @ values.right, values.cross, difference)
     if values.constant is not None:
-        added = added + (apart @ values.constant.original).sum()
-    return _ratio(float(added), float(torch.sum(directions * apart)))
+        added = added + (difference @ values.constant.original).sum()
+    return _ratio(float(added), float(torch.sum(directions * difference)))
 
 
 def measure_norm_ratio(concepts: Tensor, derived: Tensor) -> float:

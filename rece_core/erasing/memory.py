@@ -16,8 +16,8 @@ from ..storage.disk_space import describe_size
 from .plan import Plan
 from .settings import EraseSettings
 
-# d × d matrices at the peak by mode, without a seal and with one: where all text entries make values, and where some
-# are keys, for which there is a second Gram matrix. The model's own and the prior are among them.
+# d × d matrices at the peak by mode, without value erasers and with them: where all text entries make values, and where
+# some are keys, for which there is a second Gram matrix. The model's own and the prior are among them.
 ALL_VALUES = {"paper": (6, 12), "prior": (7, 12), "strict": (17, 19), "orthogonal": (13, 13)}
 WITH_KEYS = {"paper": (7, 16), "prior": (8, 16), "strict": (18, 20), "orthogonal": (20, 20)}
 # What LAPACK itself allocates: eigenvalues of d × d take three more.

@@ -84,18 +84,18 @@ def plan_erasure(
     goals: search for edit ridge and epochs, see `schedule`. pooled: whether the pooled embedding is erased too, where
     the model reads one.
 
-    Raises ValueError where the text encoder gives no tokens, or of another width than the model reads, where a seal is
-    asked for and no stream can have one, and where every caption for the prior names a target.
+    Raises ValueError where the text encoder gives no tokens, or of another width than the model reads, where value
+    erasure is asked for and no stream can have one, and where every caption for the prior names a target.
     """
     given = encode(FINGERPRINT_TEXT)
     prepared = model.prepare_inputs(given)
     left_alone = _leave_alone(model, prepared, given, pooled)
     prepared = {stream: texts for stream, texts in prepared.items() if stream not in left_alone}
-    unsealed = _list_unsealed(model, tuple(prepared)) if settings.seal else ()
+    without_bias = _list_without_bias(model, tuple(prepared)) if settings.seal else ()
     chosen = {}
     for stream, (text, *_) in prepared.items():
         scale = choose_ridge_scale(text.tokens) if auto_ridges else settings.edit.ridge_scale
-        seal = 0.0 if stream in unsealed else settings.seal
+        seal = 0.0 if stream in without_bias else settings.seal
         chosen[stream] = replace(settings, edit=replace(settings.edit, ridge_scale=scale), seal=seal)
     sources = {source: None for stream in chosen for source in model.list_sources(stream) if source in given}
     return Plan(
@@ -103,7 +103,7 @@ def plan_erasure(
         encode,
         ConceptTexts.of(concepts, probes),
         chosen,
-        notes=dict.fromkeys(unsealed, "not sealed: no bias to put back what texts have in common"),
+        notes=dict.fromkeys(without_bias, "no value erasure: no bias to put back what texts have in common"),
         left_alone=left_alone,
         encoder=fingerprint_streams({source: given[source] for source in sources}),
         captions=choose_captions(concepts) if any(each.needs_prior for each in chosen.values()) else (),
@@ -125,12 +125,12 @@ def _leave_alone(model: TextModel, prepared: Mapping[str, object], given: Stream
     return reasons
 
 
-def _list_unsealed(model: TextModel, streams: Sequence[str]) -> tuple[str, ...]:
-    """Those of `streams` that cannot be sealed; ValueError where none can."""
+def _list_without_bias(model: TextModel, streams: Sequence[str]) -> tuple[str, ...]:
+    """Those of `streams` that cannot have value erasers; ValueError where none can."""
     refusals: dict[str, ValueError] = {}
     for stream in streams:
         try:
-            model.check_sealable(stream)
+            model.check_value_erasure(stream)
         except ValueError as error:
             refusals[stream] = error
     if len(refusals) == len(streams):

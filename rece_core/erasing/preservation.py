@@ -81,7 +81,7 @@ class Preservation:
         operator = solve_sums(sums, kept, replace(self._settings, preserve_scale=1.0), subspace)
         change, gram = operator.left @ operator.right.T, self._gram.total
         gained = torch.sum((gram @ change) * (2 * sums.shift - change @ sums.sources))
-        return float(gained / torch.sum(gram * sums.apart))
+        return float(gained / torch.sum(gram * sums.differences))
 
 
 def solve_problem(problem: EditProblem) -> Operator:

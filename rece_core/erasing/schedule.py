@@ -1,9 +1,9 @@
 """The automatic schedule: edit ridge and epochs searched for, instead of guessed.
 
 A candidate costs d × d algebra only. For each edit ridge the loop runs until what is recoverable reaches the goal,
-drift passes the limit, or an epoch no longer helps; beside a seal, which leaves little that is recoverable to begin
-with, one epoch is made in any case that drift allows. Of the candidates within the limit those that forget most and
-leave least to recover are alike, and the one of them that drifts least is taken.
+drift passes the limit, or an epoch no longer helps; beside value erasers, which leaves little that is recoverable to
+begin with, one epoch is made in any case that drift allows. Of the candidates within the limit those that forget most
+and leave least to recover are alike, and the one of them that drifts least is taken.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from .settings import EraseSettings
 RIDGES = (100.0, 10.0, 1.0, 0.1, 0.01)  # from gentle to thorough
 # On the demo model an epoch that lowers `recoverable` by less costs more of what is kept than it closes.
 HELPS = 0.05
-# Beside a seal it is the descriptions that an epoch closes, which `recoverable` does not see.
-SEALED_EPOCHS = 1
+# Beside value erasers it is the descriptions that an epoch closes, which `recoverable` does not see.
+EPOCHS_BESIDE_ERASERS = 1
 ALIKE = 0.05  # results whose `recoverable` and `forgotten` differ by less are as good as each other
-# The limit of drift at carefulness 0. At 0.5 it is 40 %: sealed erasures of the demo model that drift up to 30 % draw
-# what is kept as often as the original does; at 30 to 40 % they lose a tenth of it, above 80 % most of it (see
-# docs/evaluation.md).
+# The limit of drift at carefulness 0. At 0.5 it is 40 %: erasures of the demo model with value erasers that drift up to
+# 30 % draw what is kept as often as the original does; at 30 to 40 % they lose a tenth of it, above 80 % most of it
+# (see docs/evaluation.md).
 LOOSEST = 0.8
 
 Run = Callable[[EraseSettings], Iterator[EpochResult]]
@@ -92,7 +92,7 @@ def search_schedule(run: Run, settings: EraseSettings, goals: Goals) -> Schedule
 
 def _follow(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:
     records: list[EpochRecord] = []
-    least = min(SEALED_EPOCHS, settings.epochs) if settings.seal else 0
+    least = min(EPOCHS_BESIDE_ERASERS, settings.epochs) if settings.seal else 0
     reason = f"the most that was asked for, {count(settings.epochs, 'epoch')}"
     unsolvable: list[str] = []
     for result in _take_solvable(run(settings), unsolvable):
@@ -143,5 +143,5 @@ def _suggest_gentler(settings: EraseSettings) -> str:
     if settings.edit.mode != "prior":
         ways.append("choose mode 'prior'")
     if settings.seal:
-        ways.append(f"raise the seal's caution above {settings.seal_caution:g}")
+        ways.append(f"raise seal_caution above {settings.seal_caution:g}")
     return f"{', '.join(ways[:-1])} or {ways[-1]}"

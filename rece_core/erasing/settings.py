@@ -57,8 +57,8 @@ class EraseSettings:
 
     derivation_ridge: λ of RECE eq. 12. iteration: `paper` edits the weights as they stand, each epoch on top of the
     last; `cumulative` solves again from the original weights with the concept and every embedding derived so far.
-    seal: strength of the value projection beside the operator, 0 (none) to 1 (all). seal_caution: how much what is kept
-    counts in choosing what it reads, 0 to below 1; see `seal`.
+    seal: strength of the value erasers beside the operator, 0 (none) to 1 (all). seal_caution: how much what is kept
+    counts in choosing what they read, 0 to below 1: 1 less their shrinkage; see `value_eraser`.
     """
 
     edit: EditSettings = field(default_factory=EditSettings)
@@ -72,6 +72,11 @@ class EraseSettings:
     def needs_prior(self) -> bool:
         """Whether a preserve prior is needed."""
         return self.edit.mode != "paper" or self.seal > 0
+
+    @property
+    def shrinkage(self) -> float:
+        """Share of the identity in the covariance that the value erasers' discriminant divides by, above 0 to 1."""
+        return 1 - self.seal_caution
 
     def __post_init__(self) -> None:
         if not 0 <= self.seal <= 1:

@@ -7,11 +7,11 @@ from typing import Protocol
 
 from torch import Tensor
 
-from ..algebra.gram import Gram, PairGram, SealGram, Weight, accumulate_pair_grams
+from ..algebra.gram import Gram, PairGram, ValueEraserGram, Weight, accumulate_pair_grams
 from ..algebra.operator import Operator
 from ..algebra.orthogonal import solve_orthogonal
 from .preservation import EditProblem, solve_problem
-from .seal import Seal
+from .value_eraser import ValueEraser
 
 ReadWeights = Callable[[], Iterable[Weight]]
 
@@ -32,12 +32,12 @@ class Solver(Protocol):
 
 
 class OperatorSolver:
-    """W' = W M, and with seals (I − s δ wᵀ) W M for the values."""
+    """W' = W M, and with value erasers (I − s δ wᵀ) W M for the values."""
 
-    def __init__(self, gram: Gram, sealed: SealGram | None = None) -> None:
+    def __init__(self, gram: Gram, erasers: ValueEraserGram | None = None) -> None:
         self.operator = Operator.identity(gram.width, gram.total.device)
         self.orthogonal_maps: dict[str, Tensor] = {}
-        self._gram, self._sealed = gram, sealed
+        self._gram, self._erasers = gram, erasers
 
     def step(self, problem: EditProblem, *, afresh: bool) -> None:
         edit = solve_problem(problem)
@@ -49,21 +49,23 @@ class OperatorSolver:
         return total, total if same else self._measure(self._gram.values)
 
     def _measure(self, gram: Tensor) -> PairGram:
-        if self._sealed is None:
+        if self._erasers is None:
             return PairGram.from_operator(gram, self.operator)
-        return PairGram.from_sealed_operator(gram, self.operator, self._sealed)
+        return PairGram.from_operator_and_erasers(gram, self.operator, self._erasers)
 
 
 class OrthogonalSolver:
-    """W' = P W, each weight with an orthogonal map P of its own, and (I − s δ wᵀ) P W with seals.
+    """W' = P W, each weight with an orthogonal map P of its own, and (I − s δ wᵀ) P W with value erasers.
 
     Reads every weight twice an epoch and keeps the orthogonal maps in float32: (d_out, d_out) for each weight.
     """
 
-    def __init__(self, read: ReadWeights, width: int, seals: Mapping[str, Seal], strength: float) -> None:
+    def __init__(
+        self, read: ReadWeights, width: int, value_erasers: Mapping[str, ValueEraser], strength: float
+    ) -> None:
         self.operator = Operator.identity(width)
         self.orthogonal_maps: dict[str, Tensor] = {}
-        self._read, self._seals, self._strength = read, seals, strength
+        self._read, self._value_erasers, self._strength = read, value_erasers, strength
 
     def step(self, problem: EditProblem, *, afresh: bool) -> None:
         kept = problem.kept / len(problem.sources)
@@ -78,14 +80,14 @@ class OrthogonalSolver:
             self.orthogonal_maps[weight.name] = turn.float()
 
     def measure_pairs(self) -> tuple[PairGram, PairGram]:
-        constants = {name: seal.constant(self._strength) for name, seal in self._seals.items()}
+        constants = {name: eraser.constant(self._strength) for name, eraser in self._value_erasers.items()}
         return accumulate_pair_grams(self._pair(), constants)
 
     def _pair(self) -> Iterator[tuple[Weight, Tensor]]:
         for weight in self._read():
             edited = self.orthogonal_maps[weight.name].to(weight.matrix.device) @ weight.matrix.float()
-            seal = self._seals.get(weight.name)
-            if seal is not None:
-                up, down = seal.change_of(edited, self._strength)
+            eraser = self._value_erasers.get(weight.name)
+            if eraser is not None:
+                up, down = eraser.change_of(edited, self._strength)
                 edited = edited + up @ down
             yield weight, edited

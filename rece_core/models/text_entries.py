@@ -84,7 +84,7 @@ def find_text_entries(shapes: Shapes, patterns: str = "") -> tuple[TextEntry, ..
 
 
 def find_output(entry: TextEntry, shapes: Shapes) -> tuple[str | None, str]:
-    """Where the constant of a seal on `entry` goes: the name of a bias, and of the weight it passes on its way there.
+    """Where the constant of a value eraser on `entry` goes: the name of a bias, and of the weight before that.
 
     For a value projection those behind its attention; for an `input` its own bias, and None, as nothing is between.
     Raises ValueError where there is no such bias.
@@ -97,8 +97,8 @@ def find_output(entry: TextEntry, shapes: Shapes) -> tuple[str | None, str]:
     if bias not in shapes or (weight is not None and weight not in shapes):
         place = "behind" if weight else "beside"
         raise ValueError(
-            f"the seal needs a bias {place} {entry.name} to put back what texts have in common, but this model has no "
-            f"{bias}. Set seal to 0."
+            f"value erasure needs a bias {place} {entry.name} to put back what texts have in common, but this model "
+            f"has no {bias}. Set seal to 0."
         )
     return weight, bias
 

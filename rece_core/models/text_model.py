@@ -73,8 +73,8 @@ class TextModel:
         preprocessor = self.family.preprocessors.get(stream)
         return tokens if preprocessor is None else undo_preprocessing(preprocessor, tokens, self.preprocessor_weights)
 
-    def check_sealable(self, stream: str) -> None:
-        """ValueError where what makes values of `stream` has no bias to take what a seal puts back."""
+    def check_value_erasure(self, stream: str) -> None:
+        """ValueError where what makes values of `stream` has no bias to take what a value eraser puts back."""
         for entry in self.streams[stream]:
             if entry.role != "key":
                 find_output(entry, self.shapes)

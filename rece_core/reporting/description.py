@@ -30,10 +30,10 @@ def describe_erasure(erasure: Erasure) -> str:
 def describe_settings(settings: EraseSettings) -> str:
     """How it was erased, in one line."""
     edit = settings.edit
-    seal = f", sealed {settings.seal:.0%} (caution {settings.seal_caution:g})" if settings.seal else ""
+    erased = f", values erased {settings.seal:.0%} (shrinkage {settings.shrinkage:g})" if settings.seal else ""
     return (
-        f"mode {edit.mode}{seal}, {count(settings.epochs, 'epoch')} ({settings.iteration}), edit ridge {edit.ridge:g} "
-        f"({edit.ridge_scale}), derivation ridge {settings.derivation_ridge:g}"
+        f"mode {edit.mode}{erased}, {count(settings.epochs, 'epoch')} ({settings.iteration}), edit ridge "
+        f"{edit.ridge:g} ({edit.ridge_scale}), derivation ridge {settings.derivation_ridge:g}"
     )
 
 

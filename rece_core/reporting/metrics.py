@@ -40,7 +40,7 @@ class ErasureMetrics:
 def measure_erasure(erasure: Erasure, weights: Iterable[Weight], probes: Sequence[Readings]) -> ErasureMetrics:
     """Measure what `erasure` does to the original text entries `weights`, read once, and to `probes`.
 
-    weights: of the streams that were erased. probes: what those read of each text. Drift counts what a sealed layer's
+    weights: of the streams that were erased. probes: what those read of each text. Drift counts what a value eraser's
     bias puts back, see `measures`; the change of a weight is its own.
     """
     changes = []
@@ -51,8 +51,8 @@ def measure_erasure(erasure: Erasure, weights: Iterable[Weight], probes: Sequenc
         share = float(change.norm()) / norm if norm else float("nan")
         changes.append(EntryChange(weight.name, weight.role, share, weight.stream))
         part = erasure.parts[weight.stream]
-        seal = part.seals.get(weight.name)
-        constant = seal.constant(part.settings.seal).to(change) if seal else 0.0
+        eraser = part.value_erasers.get(weight.name)
+        constant = eraser.constant(part.settings.seal).to(change) if eraser else 0.0
         for index, probe in enumerate(probes):
             tokens = torch.cat([text.tokens for text in probe[weight.stream]]).to(change)
             moved[weight.stream][index] += float((tokens @ change.T + constant).square().sum())

@@ -14,15 +14,15 @@ from torch import Tensor
 from ..algebra.operator import Operator
 from ..erasing.erase import EpochRecord
 from ..erasing.erasure import Erasure, Part
-from ..erasing.seal import Seal
 from ..erasing.settings import EditSettings, EraseSettings
+from ..erasing.value_eraser import ValueEraser
 from ..storage.atomic_file import write_atomically
 from ..texts.concepts import Concept, Concepts
 from .provenance import describe_provenance
 
-ORTHOGONAL_MAP, SEAL = "rotation.", "seal."
+ORTHOGONAL_MAP, ERASER = "rotation.", "seal."  # names of the first files, which later ones keep
 OF_STREAM = "/"  # between the stream and what it is of, in the names of tensors
-SEAL_PARTS = ("write", "read", "level")
+ERASER_PARTS = {"write": "project_left", "read": "project_right", "level": "target"}
 FORMAT = "rece-erasure"
 FORMAT_VERSION = 2
 
@@ -64,15 +64,15 @@ def _collect_tensors(erasure: Erasure) -> dict[str, Tensor]:
         operator = part.operator.compressed()
         named = {"operator.left": operator.left, "operator.right": operator.right}
         named |= {f"{ORTHOGONAL_MAP}{name}": turn for name, turn in part.orthogonal_maps.items()}
-        for name, seal in part.seals.items():
-            named |= {f"{SEAL}{name}.{side}": getattr(seal, side) for side in SEAL_PARTS}
+        for name, eraser in part.value_erasers.items():
+            named |= {f"{ERASER}{name}.{stored}": getattr(eraser, side) for stored, side in ERASER_PARTS.items()}
         tensors |= {f"{stream}{OF_STREAM}{name}": tensor.cpu().contiguous() for name, tensor in named.items()}
     return tensors
 
 
-def _restore_seals(tensors: Mapping[str, Tensor]) -> dict[str, Seal]:
-    names = dict.fromkeys(key.removeprefix(SEAL).rpartition(".")[0] for key in tensors if key.startswith(SEAL))
-    return {name: Seal(*(tensors[f"{SEAL}{name}.{part}"] for part in SEAL_PARTS)) for name in names}
+def _restore_erasers(tensors: Mapping[str, Tensor]) -> dict[str, ValueEraser]:
+    names = dict.fromkeys(key.removeprefix(ERASER).rpartition(".")[0] for key in tensors if key.startswith(ERASER))
+    return {name: ValueEraser(*(tensors[f"{ERASER}{name}.{stored}"] for stored in ERASER_PARTS)) for name in names}
 
 
 def _restore_record(fields: dict[str, float | str | None]) -> EpochRecord:
@@ -131,6 +131,6 @@ def _restore_part(tensors: Mapping[str, Tensor], fields: dict[str, Any]) -> Part
         orthogonal_maps={
             key.removeprefix(ORTHOGONAL_MAP): turn for key, turn in tensors.items() if key.startswith(ORTHOGONAL_MAP)
         },
-        seals=_restore_seals(tensors),
+        value_erasers=_restore_erasers(tensors),
         note=str(fields["note"]),
     )

@@ -59,9 +59,9 @@ def make_lora(
 ) -> LoraFile:
     """The LoRA of `erasure`, which was made on this very `model`; its text entries are read twice.
 
-    read_behind: a weight of the model by name, called for those behind sealed layers. rank: of all weights, or 0 for
-    the smallest of each, see `store_change`. for_diffusers: named and stored as diffusers reads it, else as ComfyUI and
-    as many others as can, see `lora_keys`.
+    read_behind: a weight of the model by name, called for those behind layers with a value eraser. rank: of all
+    weights, or 0 for the smallest of each, see `store_change`. for_diffusers: named and stored as diffusers reads it,
+    else as ComfyUI and as many others as can, see `lora_keys`.
 
     Raises ValueError for a rank that no weight can have, for another model than the erasure was made on, for a change
     that float16 cannot hold, for an erasure without any, and where it is not known what diffusers calls a layer.

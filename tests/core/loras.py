@@ -10,8 +10,8 @@ from torch import Tensor
 from rece_core.algebra.gram import Weight, accumulate_gram
 from rece_core.algebra.operator import Operator
 from rece_core.erasing.erasure import Erasure, Part
-from rece_core.erasing.seal import Seal
 from rece_core.erasing.settings import EditSettings, EraseSettings
+from rece_core.erasing.value_eraser import ValueEraser
 from rece_core.models.fingerprint import fingerprint
 from rece_core.models.text_entries import TextEntry, find_family
 from rece_core.models.text_model import OnStep, TextModel
@@ -21,22 +21,22 @@ from tests.core.random_models import randn
 RANK = 5
 
 
-def make_erasure(model: TextModel, *, sealed: bool = False, rank: int = RANK) -> Erasure:
-    """Of all streams of `model`, each by a random operator of `rank`; keys aside, sealed in one direction."""
+def make_erasure(model: TextModel, *, with_erasers: bool = False, rank: int = RANK) -> Erasure:
+    """Of all that `model` reads, by random operators of `rank`; all but keys with an eraser of one direction."""
     parts = {}
     for stream, entries in model.streams.items():
         width = entries[0].shape[1]
-        seals = {}
-        for n, entry in enumerate(entry for entry in entries if sealed and entry.role != "key"):
+        value_erasers = {}
+        for n, entry in enumerate(entry for entry in entries if with_erasers and entry.role != "key"):
             write = torch.linalg.qr(randn(n, entry.shape[0], 1)).Q
             read = write + 0.1 * randn(n + 1, entry.shape[0], 1)
-            seals[entry.name] = Seal(write, read / (read.T @ write), randn(n + 2, 1))
+            value_erasers[entry.name] = ValueEraser(write, read / (read.T @ write), randn(n + 2, 1))
         parts[stream] = Part(
             operator=Operator(randn(1, width, rank) / width**0.5, randn(2, width, rank) / width**0.5),
-            settings=EraseSettings(EditSettings(), epochs=1, seal=0.9 if sealed else 0.0),
+            settings=EraseSettings(EditSettings(), epochs=1, seal=0.9 if with_erasers else 0.0),
             records=(),
             base=fingerprint(accumulate_gram(model.read(entries, str)).total),
-            seals=seals,
+            value_erasers=value_erasers,
         )
     encoder = {stream: fingerprint(randn(4, 7, part.operator.width)) for stream, part in parts.items()}
     return Erasure(parts, parse_concepts("style", "van gogh => art"), encoder, model.family.name)

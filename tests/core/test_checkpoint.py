@@ -14,8 +14,8 @@ from rece_core.algebra.operator import Operator
 from rece_core.checkpoints.checkpoint import MODEL, Checkpoint, list_changes, open_checkpoint
 from rece_core.checkpoints.checkpoint_writer import write_erased
 from rece_core.erasing.erasure import Erasure, Part
-from rece_core.erasing.seal import Seal
 from rece_core.erasing.settings import EraseSettings
+from rece_core.erasing.value_eraser import ValueEraser
 from rece_core.texts.concepts import parse_concepts
 from tests.core.checkpoints import ATTENTION, make_model, save_checkpoint
 from tests.core.random_models import deviation, randn
@@ -32,18 +32,18 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 
 
 def make_part(seed: int, width: int, names: tuple[str, ...], rows: tuple[int, ...]) -> Part:
-    """An operator of rank 3, and seals of values with these names and rows."""
+    """An operator of rank 3, and value erasers with these names and rows."""
     operator = Operator(randn(seed, width, 3) / 8, randn(seed + 1, width, 3) / 8)
-    seals = {
-        name: Seal(randn(seed + 2, height, 1), randn(seed + 3, height, 1) / height, randn(seed + 4, 1))
+    value_erasers = {
+        name: ValueEraser(randn(seed + 2, height, 1), randn(seed + 3, height, 1) / height, randn(seed + 4, 1))
         for name, height in zip(names, rows, strict=True)
     }
-    return Part(operator, EraseSettings(seal=0.5, epochs=0), (), FINGERPRINT, seals=seals)
+    return Part(operator, EraseSettings(seal=0.5, epochs=0), (), FINGERPRINT, value_erasers=value_erasers)
 
 
 @pytest.fixture(scope="module")
 def erasure() -> Erasure:
-    """Of tokens and of the pooled embedding, both sealed."""
+    """Of tokens and of the pooled embedding, both with value erasers."""
     values = tuple(f"{ATTENTION.format(n).removeprefix(MODEL)}to_v.weight" for n in (1, 2))
     parts = {
         "tokens": make_part(10, 2048, values, (12, 20)),
@@ -52,10 +52,14 @@ def erasure() -> Erasure:
     return Erasure(parts, parse_concepts("custom", "a => b"), {"tokens": FINGERPRINT}, "SDXL")
 
 
-def edit(matrix: Tensor, part: Part, seal: Seal | None) -> Tensor:
+def edit(matrix: Tensor, part: Part, eraser: ValueEraser | None) -> Tensor:
     """(I − s δ wᵀ) W M, literally; float64."""
     edited = matrix.double() @ part.operator.matrix()
-    return edited if seal is None else edited - part.settings.seal * seal.write @ (seal.read.T @ edited)
+    return (
+        edited
+        if eraser is None
+        else edited - part.settings.seal * eraser.project_left @ (eraser.project_right.T @ edited)
+    )
 
 
 def test_names_are_those_of_the_host(checkpoint: Checkpoint) -> None:
@@ -75,14 +79,14 @@ def test_every_change_is_that_of_the_equations(checkpoint: Checkpoint, erasure: 
     expected = {}
     for number in (1, 2):
         start = ATTENTION.format(number)
-        seal = tokens.seals[f"{start.removeprefix(MODEL)}to_v.weight"]
+        eraser = tokens.value_erasers[f"{start.removeprefix(MODEL)}to_v.weight"]
         expected[f"{start}to_k.weight"] = edit(file.read(f"{start}to_k.weight"), tokens, None)
-        expected[f"{start}to_v.weight"] = edit(file.read(f"{start}to_v.weight"), tokens, seal)
-        back = 0.5 * file.read(f"{start}to_out.0.weight").double() @ (seal.write @ seal.level)
+        expected[f"{start}to_v.weight"] = edit(file.read(f"{start}to_v.weight"), tokens, eraser)
+        back = 0.5 * file.read(f"{start}to_out.0.weight").double() @ (eraser.project_left @ eraser.target)
         expected[f"{start}to_out.0.bias"] = file.read(f"{start}to_out.0.bias").double() + back
-    label, (seal,) = file.read(f"{LABEL}weight"), pooled.seals.values()
-    expected[f"{LABEL}weight"] = torch.cat([edit(label[:, :1280], pooled, seal), label[:, 1280:].double()], 1)
-    expected[f"{LABEL}bias"] = file.read(f"{LABEL}bias").double() + 0.5 * seal.write @ seal.level
+    label, (eraser,) = file.read(f"{LABEL}weight"), pooled.value_erasers.values()
+    expected[f"{LABEL}weight"] = torch.cat([edit(label[:, :1280], pooled, eraser), label[:, 1280:].double()], 1)
+    expected[f"{LABEL}bias"] = file.read(f"{LABEL}bias").double() + 0.5 * eraser.project_left @ eraser.target
     assert set(changes) == set(expected)
     for name, weight in expected.items():
         assert deviation(changes[name](), weight) < 1e-6

@@ -57,13 +57,15 @@ def erase(settings: EraseSettings, targets: int, device: torch.device, texts_on:
     """All that an erasure of weights on `device` gives, and what becomes of them, as bare numbers on the CPU."""
     weights, texts = make_weights(device), make_texts(targets, texts_on)
     gram = accumulate_gram(weights)
-    seals, make_solver = prepare_solvers(lambda: weights, gram, texts, settings)
+    value_erasers, make_solver = prepare_solvers(lambda: weights, gram, texts, settings)
     results = list(iterate_erasure(gram, texts, settings, solver=make_solver()))
     last = results[-1]
     # PyTorch finds the eigenvalues of a subclass together with their vectors, so their last digit may differ.
     condition = torch.tensor(last.operator.condition_number())  # in float32
     records = tuple(replace(result.record, seconds=0.0) for result in results)
-    part = Part(last.operator.compressed(), settings, records, fingerprint(gram.total), last.orthogonal_maps, seals)
+    part = Part(
+        last.operator.compressed(), settings, records, fingerprint(gram.total), last.orthogonal_maps, value_erasers
+    )
     changes = [part.change_of(weight) for weight in weights]
     factors = [each for weight in weights for each in part.factors_for(weight) or ()]
     assert {each.device for each in (*changes, *factors, *last.derived)} == {weights[0].matrix.device}

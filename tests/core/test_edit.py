@@ -89,7 +89,7 @@ def test_sums_over_the_pairs_are_enough(seed: int, width: int, count: int, confi
     sources, anchors, preserved = make_problem(seed, width, count)
     subspace = protect(randn(seed + 4, 1, width), preserved, 0.5) if confined else None
     sums = PairSums.of(sources, anchors)
-    assert deviation(sums.apart, (sources - anchors).T @ (sources - anchors)) < 1e-12
+    assert deviation(sums.differences, (sources - anchors).T @ (sources - anchors)) < 1e-12
     expected = solve_edit(sources, anchors, preserved, SETTINGS, subspace).matrix()
     assert deviation(solve_sums(sums, preserved, SETTINGS, subspace).matrix(), expected) < 1e-9
 

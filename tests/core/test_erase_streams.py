@@ -97,7 +97,9 @@ def test_each_stream_is_erased_as_if_it_were_the_only_one(mode: str) -> None:
         assert torch.equal(both.change_of(entry), one.change_of(entry))
     pooled = both.parts["pooled"]
     assert mode == "orthogonal" or pooled.records[0].forgotten > 0.3
-    assert (LABEL in pooled.seals) == (mode != "paper") and (LABEL in pooled.orthogonal_maps) == (mode == "orthogonal")
+    assert (LABEL in pooled.value_erasers) == (mode != "paper") and (LABEL in pooled.orthogonal_maps) == (
+        mode == "orthogonal"
+    )
 
 
 def test_the_pooled_embedding_is_an_ordinary_text_of_one_token() -> None:
@@ -172,32 +174,32 @@ def test_steps_are_counted_and_named(mode: str, goals: Goals | None) -> None:
     assert "epoch 1: derive 'snoopy'" in alone
 
 
-def test_a_sealed_input_layer_reads_the_anchors_level_whatever_comes_in() -> None:
-    """The theorem of `seal`, for a layer that a whole stream passes through, beside other inputs of its own."""
+def test_an_input_layer_with_a_value_eraser_reads_the_anchors_level_whatever_comes_in() -> None:
+    """The theorem of `value_eraser`, for a layer that a whole stream passes through, beside other inputs of its own."""
     weights = make_weights()
     model = make_model(weights)
     settings = EraseSettings(EditSettings(mode="prior"), 1, seal=1.0)
     erasure = erase_streams(plan(model, settings))
     edited = edit(weights, model, erasure)
-    seal = erasure.parts["pooled"].seals[LABEL]
+    eraser = erasure.parts["pooled"].value_erasers[LABEL]
     anything = 100 * randn(3, 50, POOLED_WIDTH)
     outputs, before = (
         anything @ weights_of[LABEL][:, 8:].T + weights_of["label_emb.0.0.bias"] for weights_of in (edited, weights)
     )
-    read = (outputs - weights["label_emb.0.0.bias"]) @ seal.read
-    assert (read - seal.level).abs().max() < 1e-8 * before.abs().max()
-    control = (before - weights["label_emb.0.0.bias"]) @ seal.read
-    assert (control - seal.level).abs().mean() > 1
+    read = (outputs - weights["label_emb.0.0.bias"]) @ eraser.project_right
+    assert (read - eraser.target).abs().max() < 1e-8 * before.abs().max()
+    control = (before - weights["label_emb.0.0.bias"]) @ eraser.project_right
+    assert (control - eraser.target).abs().mean() > 1
 
 
-def test_where_only_some_streams_have_a_bias_those_are_sealed() -> None:
+def test_where_only_some_streams_have_a_bias_those_get_value_erasers() -> None:
     settings = EraseSettings(EditSettings(mode="prior"), 0, seal=1.0)
     model = without_bias(make_model(make_weights()), "label_emb.0.0.bias")
     erasure = erase_streams(plan(model, settings))
-    assert erasure.parts["tokens"].seals and not erasure.parts["pooled"].seals
+    assert erasure.parts["tokens"].value_erasers and not erasure.parts["pooled"].value_erasers
     assert [part.settings.seal for part in erasure.parts.values()] == [1.0, 0.0]
-    assert erasure.parts["pooled"].note.startswith("not sealed: no bias")
-    assert "not sealed: no bias" in describe_erasure(erasure)
+    assert erasure.parts["pooled"].note.startswith("no value erasure: no bias")
+    assert "no value erasure: no bias" in describe_erasure(erasure)
     none = without_bias(model, *(f"{block}.to_out.0.bias" for block in BLOCKS))
     with pytest.raises(ValueError, match=r"needs a bias .*Set seal to 0"):
         plan(none, settings)

@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 
 from rece_core.algebra.operator import Operator
-from rece_core.erasing.seal import Seal
+from rece_core.erasing.value_eraser import ValueEraser
 from rece_core.sharing.erasure_file import FORMAT_VERSION, load_erasure, save_erasure
 from rece_core.texts.concepts import parse_concepts
 from tests.core.erasures import change_tokens, fingerprints, make_erasure
@@ -39,14 +39,14 @@ def test_a_round_trip(path: Path) -> None:
         assert found.operator.rank == part.operator.compressed().rank
 
 
-def test_seals_rotations_and_phrasings_come_back(tmp_path: Path) -> None:
+def test_value_erasers_orthogonal_maps_and_phrasings_come_back(tmp_path: Path) -> None:
     names = ("blocks.1.attn2.to_v.weight", "blocks.3.attn2.to_v.weight")
     erasure = change_tokens(
         replace(
             make_erasure(),
             concepts=parse_concepts("custom", r"disc, a\, b => c, d", phrasings=("{}", "a {}"), captions=("x", "y")),
         ),
-        seals={name: Seal(randn(1, 7, 2), randn(2, 7, 2), randn(3, 2)) for name in names},
+        value_erasers={name: ValueEraser(randn(1, 7, 2), randn(2, 7, 2), randn(3, 2)) for name in names},
         orthogonal_maps={name: randn(4, 7, 7, dtype=torch.float32) for name in names},
     )
     save_erasure(erasure, tmp_path / "e.safetensors")
@@ -55,9 +55,9 @@ def test_seals_rotations_and_phrasings_come_back(tmp_path: Path) -> None:
     found, part = loaded.parts["tokens"], erasure.parts["tokens"]
     for name in names:
         assert torch.equal(found.orthogonal_maps[name], part.orthogonal_maps[name])
-        for side in ("write", "read", "level"):
-            assert torch.equal(getattr(found.seals[name], side), getattr(part.seals[name], side))
-    assert not loaded.parts["pooled"].seals and not loaded.parts["pooled"].orthogonal_maps
+        for side in ("project_left", "project_right", "target"):
+            assert torch.equal(getattr(found.value_erasers[name], side), getattr(part.value_erasers[name], side))
+    assert not loaded.parts["pooled"].value_erasers and not loaded.parts["pooled"].orthogonal_maps
 
 
 def test_saving_what_was_loaded_gives_the_same_operator(path: Path) -> None:
@@ -96,7 +96,7 @@ def test_the_header_can_be_read_by_others(path: Path) -> None:
     assert metadata["made_on"] == "SDXL"
     tokens, pooled = metadata["how"].splitlines()
     assert tokens.startswith("tokens: mode paper, 2 epochs (cumulative), edit ridge 0.05")
-    assert pooled.startswith("pooled: mode paper, sealed 50%")
+    assert pooled.startswith("pooled: mode paper, values erased 50%")
     part = json.loads(metadata["parts"])["tokens"]
     assert part["settings"]["edit"]["ridge"] == 0.05
     assert [record["epoch"] for record in part["epochs"]] == [0, 1, 2]

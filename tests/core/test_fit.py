@@ -35,7 +35,7 @@ def read_bases(model: TextModel) -> dict[str, Fingerprint]:
     }
 
 
-def test_the_first_edit_of_an_unsealed_operator_is_that_of_any_checkpoint() -> None:
+def test_the_first_edit_of_an_operator_without_value_erasers_is_that_of_any_checkpoint() -> None:
     """What `describe_fit` calls exact is, and what it calls approximate is not."""
     made, other = make_weights(), make_weights(1000)
     for settings, exact in (
@@ -64,8 +64,8 @@ def test_on_the_weights_it_was_made_on_all_is_exact() -> None:
         assert "made on these weights: all of it is exact" in line
     other = make_model(make_weights(1000))
     line, *_ = describe_fit(erasure, other, read_bases(other)).splitlines()
-    assert line.endswith("its first edit is exact; approximate, as they looked at those weights: epochs, seals, "
-                         "the measures in its report.")  # fmt: skip
+    bound = "epochs, value erasers, the measures in its report"
+    assert line.endswith(f"its first edit is exact; approximate, as they looked at those weights: {bound}.")
 
 
 def test_a_fitting_model() -> None:

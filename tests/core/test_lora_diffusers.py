@@ -44,12 +44,12 @@ BOTH_NAMINGS = pytest.mark.parametrize("for_diffusers", [False, True], ids=["koh
 
 
 def make(
-    structure: UNet, *, sealed: bool, for_diffusers: bool
+    structure: UNet, *, with_erasers: bool, for_diffusers: bool
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], LoraFile]:
     """Original and erased weights by the names of checkpoints, and the LoRA."""
     original = structure.make_weights()
     model = make_model(original)
-    erasure = make_erasure(model, sealed=sealed)
+    erasure = make_erasure(model, with_erasers=with_erasers)
     lora = make_lora(erasure, model, original.__getitem__, for_diffusers=for_diffusers)
     return original, change_weights(model, erasure, original), lora
 
@@ -78,7 +78,7 @@ def add_lora(unet: UNet2DConditionModel, pipeline: Any, lora: LoraFile, folder: 
 @CASES
 @BOTH_NAMINGS
 def test_the_same_weights(structure: UNet, pipeline: Any, for_diffusers: bool, tmp_path: Path) -> None:
-    original, erased, lora = make(structure, sealed=False, for_diffusers=for_diffusers)
+    original, erased, lora = make(structure, with_erasers=False, for_diffusers=for_diffusers)
     unet, before = load(structure, original)
     _, expected = load(structure, erased)
     add_lora(unet, pipeline, lora, tmp_path)
@@ -97,8 +97,8 @@ def test_the_same_weights(structure: UNet, pipeline: Any, for_diffusers: bool, t
 
 
 @CASES
-def test_a_sealed_one_draws_the_same(structure: UNet, pipeline: Any, tmp_path: Path) -> None:
-    original, erased, lora = make(structure, sealed=True, for_diffusers=True)
+def test_one_with_value_erasers_draws_the_same(structure: UNet, pipeline: Any, tmp_path: Path) -> None:
+    original, erased, lora = make(structure, with_erasers=True, for_diffusers=True)
     assert lora.biases
     (unet, _), (reference, _) = load(structure, original), load(structure, erased)
     given = {
@@ -116,8 +116,10 @@ def test_a_sealed_one_draws_the_same(structure: UNet, pipeline: Any, tmp_path: P
 
 
 @CASES
-def test_a_sealed_one_with_the_names_of_others_is_refused(structure: UNet, pipeline: Any, tmp_path: Path) -> None:
-    original, _, lora = make(structure, sealed=True, for_diffusers=False)
+def test_one_with_value_erasers_with_the_names_of_others_is_refused(
+    structure: UNet, pipeline: Any, tmp_path: Path
+) -> None:
+    original, _, lora = make(structure, with_erasers=True, for_diffusers=False)
     unet, _ = load(structure, original)
     with pytest.raises(ValueError, match=r"(?s)not been correctly renamed.*diff_b"):
         add_lora(unet, pipeline, lora, tmp_path)

@@ -26,10 +26,10 @@ def make_change(seed: int, rows: int, width: int, sizes: list[float]) -> Tensor:
     return (outward * torch.tensor(sizes, dtype=torch.float64)) @ inward.T
 
 
-def make(structure: UNet = SD1, *, sealed: bool = False, **options: Any) -> LoraFile:
+def make(structure: UNet = SD1, *, with_erasers: bool = False, **options: Any) -> LoraFile:
     weights = {f"diffusion_model.{name}": weight for name, weight in structure.make_weights().items()}
     model = make_model(weights)
-    return make_lora(make_erasure(model, sealed=sealed), model, weights.__getitem__, **options)
+    return make_lora(make_erasure(model, with_erasers=with_erasers), model, weights.__getitem__, **options)
 
 
 def test_the_smallest_rank_within_the_tolerance() -> None:
@@ -93,8 +93,8 @@ def test_a_file_in_the_names_of_kohya() -> None:
     assert lora.describe().startswith("rank 5; loses at most 0.0")
 
 
-def test_a_seal_brings_its_biases() -> None:
-    lora = make(sealed=True)
+def test_a_value_eraser_brings_its_biases() -> None:
+    lora = make(with_erasers=True)
     assert len(lora.biases) == 16
     assert "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_out_0.diff_b" in lora.tensors
     assert "rank 5 to 6, 16 biases" in lora.describe()

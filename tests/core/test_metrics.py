@@ -11,8 +11,8 @@ from rece_core.algebra.operator import Operator
 from rece_core.erasing.erase import EpochRecord
 from rece_core.erasing.erasure import Erasure, Part
 from rece_core.erasing.measures import measure_drift
-from rece_core.erasing.seal import Seal
 from rece_core.erasing.settings import EraseSettings
+from rece_core.erasing.value_eraser import ValueEraser
 from rece_core.models.fingerprint import fingerprint
 from rece_core.reporting.metrics import describe_metrics, measure_erasure
 from rece_core.texts.alignment import EncodedText
@@ -88,19 +88,19 @@ def test_an_erasure_of_nothing_changes_nothing() -> None:
     assert metrics.drifts["tokens"][0][1] == 0
 
 
-def test_seals_and_rotations_count() -> None:
+def test_value_erasers_and_orthogonal_maps_count() -> None:
     scene = make_scene()
     plain = measure_erasure(make_erasure(), scene.weights, read(*scene.texts.probes))
     height = len(scene.weights[1].matrix)
-    seal = Seal(randn(1, height, 1), randn(2, height, 1), randn(3, 1))
-    erasure = change_tokens(settings=EraseSettings(seal=1.0), seals={scene.weights[1].name: seal})
-    sealed = measure_erasure(erasure, scene.weights, read(*scene.texts.probes))
-    changed = [new.change != old.change for new, old in zip(sealed.changes, plain.changes, strict=True)]
+    eraser = ValueEraser(randn(1, height, 1), randn(2, height, 1), randn(3, 1))
+    erasure = change_tokens(settings=EraseSettings(seal=1.0), value_erasers={scene.weights[1].name: eraser})
+    with_eraser = measure_erasure(erasure, scene.weights, read(*scene.texts.probes))
+    changed = [new.change != old.change for new, old in zip(with_eraser.changes, plain.changes, strict=True)]
     assert changed == [False, True, False, False]
-    assert sealed.drifts["tokens"][0][1] > plain.drifts["tokens"][0][1]
+    assert with_eraser.drifts["tokens"][0][1] > plain.drifts["tokens"][0][1]
     pairs = [(weight, weight.matrix + erasure.change_of(weight)) for weight in scene.weights]
-    pair, _ = accumulate_pair_grams(pairs, {scene.weights[1].name: seal.constant(1.0)})
-    assert sealed.drifts["tokens"][0][1] == pytest.approx(measure_drift(pair, scene.texts.probes[0].tokens))
+    pair, _ = accumulate_pair_grams(pairs, {scene.weights[1].name: eraser.constant(1.0)})
+    assert with_eraser.drifts["tokens"][0][1] == pytest.approx(measure_drift(pair, scene.texts.probes[0].tokens))
 
 
 def test_the_text_has_every_text_and_every_weight() -> None:

@@ -36,11 +36,13 @@ def make_case(seed: int = 0) -> Scene:
 
 def erase(scene: Scene, settings: EraseSettings) -> Part:
     """What the nodes do, on bare weights."""
-    seals, make_solver = prepare_solvers(lambda: scene.weights, scene.gram, scene.texts, settings)
+    value_erasers, make_solver = prepare_solvers(lambda: scene.weights, scene.gram, scene.texts, settings)
     solver = make_solver()
     results = list(iterate_erasure(scene.gram, scene.texts, settings, solver=solver))
     records = tuple(result.record for result in results)
-    return Part(solver.operator, settings, records, fingerprint(scene.gram.total), solver.orthogonal_maps, seals)
+    return Part(
+        solver.operator, settings, records, fingerprint(scene.gram.total), solver.orthogonal_maps, value_erasers
+    )
 
 
 def edited(erasure: Part, weight: Weight) -> Tensor:
@@ -55,7 +57,7 @@ def test_every_mode_fits_every_iteration_and_measures_what_it_did(mode: str, sea
     settings = EraseSettings(EditSettings(mode=mode), 2, iteration=iteration, seal=seal)
     part = erase(scene, settings)
     assert len(part.records) == 3
-    constants = {name: each.constant(seal) for name, each in part.seals.items()}
+    constants = {name: each.constant(seal) for name, each in part.value_erasers.items()}
     pair, _ = accumulate_pair_grams(((weight, edited(part, weight)) for weight in scene.weights), constants)
     texts = scene.texts
     sources, goals = (
@@ -137,7 +139,7 @@ def test_contrasts_are_a_concept_each() -> None:
     assert len(scene.texts.contrasts("last")) == 2
     joined = EncodedConcepts(scene.texts.targets, scene.texts.anchors, groups=(0, 0)).contrasts("last")
     assert len(joined) == 1
-    assert joined[0].apart.shape == (2, WIDTH)
+    assert joined[0].differences.shape == (2, WIDTH)
 
 
 def test_the_mean_of_several_anchors_stays_in_step_with_their_last_words() -> None:

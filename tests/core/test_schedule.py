@@ -56,17 +56,17 @@ def test_it_stops_where_an_epoch_no_longer_helps() -> None:
     assert found.reason.endswith("epoch 2 no longer helps.")
 
 
-def test_beside_a_seal_one_epoch_is_made_that_drift_allows() -> None:
+def test_beside_value_erasers_one_epoch_is_made_that_drift_allows() -> None:
     """What it closes is not in `recoverable`: neither the goal nor what no longer helps stops it before."""
-    sealed = replace(SETTINGS, seal=1.0)
+    with_erasers = replace(SETTINGS, seal=1.0)
     for curve, epochs in (
         (lambda ridge, epoch: (0.1, 0.1), 1),  # within the goal from the start
         (lambda ridge, epoch: (0.8, 0.1), 1),  # does not help
         (lambda ridge, epoch: (0.1, 0.2 + 0.2 * epoch), 0),  # drifts
     ):
-        assert search_schedule(follow(curve), sealed, Goals(0.2, 0.3)).settings.epochs == epochs
-        assert search(curve).settings.epochs == 0, "control: without a seal none is"
-    none = search_schedule(follow(lambda ridge, epoch: (0.1, 0.1)), replace(sealed, epochs=0), Goals(0.2, 0.3))
+        assert search_schedule(follow(curve), with_erasers, Goals(0.2, 0.3)).settings.epochs == epochs
+        assert search(curve).settings.epochs == 0, "control: without value erasers none is"
+    none = search_schedule(follow(lambda ridge, epoch: (0.1, 0.1)), replace(with_erasers, epochs=0), Goals(0.2, 0.3))
     assert none.reason.endswith("is within the goal of 20.0%.")
 
 
@@ -94,13 +94,13 @@ def test_nothing_within_the_limit() -> None:
     found = search(lambda ridge, epoch: (0.5, 0.5 + 1 / ridge))
     assert (found.settings.edit.ridge, found.settings.epochs) == (RIDGES[0], 0)
     assert "even the first edit drifts by 51.0%, more than 30.0%; preserve more texts" in found.reason
-    assert found.reason.endswith("choose mode 'prior'."), "a seal is not there to be made more cautious"
+    assert found.reason.endswith("choose mode 'prior'."), "value erasers are not there to spare more"
 
 
 def test_what_is_suggested_is_not_what_is_set() -> None:
     settings = replace(SETTINGS, edit=EditSettings(mode="prior"), seal=1.0)
     found = search_schedule(follow(lambda ridge, epoch: (0.5, 0.5)), settings, Goals(0.2, 0.3))
-    assert found.reason.endswith("go on drawing or raise the seal's caution above 0.05.")
+    assert found.reason.endswith("go on drawing or raise seal_caution above 0.05.")
 
 
 def test_sliders() -> None:

@@ -100,7 +100,9 @@ def test_what_lies_behind_a_value_projection() -> None:
     value = TextEntry(f"{BLOCK}.attn2.to_v.weight", "value", (320, 768))
     bias = f"{BLOCK}.attn2.to_out.0.bias"
     assert find_output(value, {**SHAPES, bias: (320,)}) == (f"{BLOCK}.attn2.to_out.0.weight", bias)
-    with pytest.raises(ValueError, match=rf"the seal needs a bias behind {value.name} .* no {bias}. Set seal to 0"):
+    with pytest.raises(
+        ValueError, match=rf"value erasure needs a bias behind {value.name} .* no {bias}. Set seal to 0"
+    ):
         find_output(value, SHAPES)
 
 

@@ -56,7 +56,7 @@ def _go_safely(case: Any) -> dict[str, Any]:
 
 
 def go(case: Any) -> dict[str, Any]:
-    """Save a random erasure, sealed where the model allows, as a LoRA, and load it as the host does."""
+    """Save a random erasure, with value erasers where the model allows, as a LoRA, and load it as the host does."""
     from rece_core.sharing.lora_file import make_lora
 
     network = build(narrow(case))
@@ -74,7 +74,7 @@ def go(case: Any) -> dict[str, Any]:
     }
     return {
         "prefix": re.match(r"lora_unet_|\w+\.", next(iter(lora.tensors)))[0],
-        "sealed": sorted(stream for stream, part in erasure.parts.items() if part.seals),
+        "with_erasers": sorted(stream for stream, part in erasure.parts.items() if part.value_erasers),
         "difference": max(differences.values()),
         "changed": len(differences),
         "changed_outside": sorted(
@@ -108,31 +108,33 @@ def describe(weights: Mapping[str, Tensor]) -> Any:
 
 
 def make_erasure(model: Any) -> Any:
-    """A random operator for each stream, and a seal in each layer of those that can have one."""
+    """A random operator for each stream, and a value eraser in each layer of those that can have one."""
     from rece_core.algebra.gram import accumulate_gram
     from rece_core.algebra.operator import Operator
     from rece_core.erasing.erasure import Erasure, Part
-    from rece_core.erasing.seal import Seal
     from rece_core.erasing.settings import EditSettings, EraseSettings
+    from rece_core.erasing.value_eraser import ValueEraser
     from rece_core.models.fingerprint import fingerprint
     from rece_core.texts.concepts import parse_concepts
 
     parts = {}
     for stream, entries in model.streams.items():
         left, right = make_operator(stream, entries[0].shape[1])
-        seals = {}
+        value_erasers = {}
         try:
-            model.check_sealable(stream)
+            model.check_value_erasure(stream)
         except ValueError:
             pass
         else:
             for number, entry in enumerate(entry for entry in entries if entry.role != "key"):
                 generator = torch.Generator().manual_seed(number)
                 write = torch.randn(entry.shape[0], 1, generator=generator, dtype=torch.float64)
-                seals[entry.name] = Seal(write, write / write.square().sum(), torch.ones(1, dtype=torch.float64))
+                value_erasers[entry.name] = ValueEraser(
+                    write, write / write.square().sum(), torch.ones(1, dtype=torch.float64)
+                )
         base = fingerprint(accumulate_gram(model.read(entries, str)).total)
-        settings = EraseSettings(EditSettings(), epochs=0, seal=0.9 if seals else 0.0)
-        parts[stream] = Part(Operator(left.double(), right.double()), settings, (), base, seals=seals)
+        settings = EraseSettings(EditSettings(), epochs=0, seal=0.9 if value_erasers else 0.0)
+        parts[stream] = Part(Operator(left.double(), right.double()), settings, (), base, value_erasers=value_erasers)
     return Erasure(parts, parse_concepts("style", "van gogh => art"), {}, model.family.name)
 
 

@@ -32,17 +32,17 @@ the patches are taken off.
 
 - *text entries*: the weights that read the text, `N` a number; *×* how many the small model has.
 - *preprocessor*: what the text passes before; the operator is fitted behind it.
-- *seal*: whether there is a bias that can hold what all texts have in common.
+- *value erasure*: whether there is a bias that can hold what all texts have in common.
 - *LoRA round trip*: how the names begin under which the host's own loader takes every weight of the saved LoRA and
   gives the erased model; “-” where it has not been tested.
 - *command line*: the difference as above, for what `python -m rece_core erase` writes of a file with text encoders
   inside, and for what they give of the erased words; “no” where it refuses the family.
 
-An erasure works on float64 matrices of the width of a text squared: {memory}. At its peak it has {unsealed} of them in
-memory in mode `prior`, {sealed} with a seal, where the text passes one layer on its way in; {unsealed_keys} and
-{sealed_keys} where keys and values read it (`rece_core/erasing/memory.py`). What an erasure needs is compared with what
-is there before the long work; where a GPU has too little, or runs out on the way, it is worked out on the CPU, and the
-report says so.
+An erasure works on float64 matrices of the width of a text squared: {memory}. At its peak it has {without_erasers} of
+them in memory in mode `prior`, {with_erasers} with value erasers, where the text passes one layer on its way in;
+{without_erasers_keys} and {with_erasers_keys} where keys and values read it (`rece_core/erasing/memory.py`). What an
+erasure needs is compared with what is there before the long work; where a GPU has too little, or runs out on the way,
+it is worked out on the CPU, and the report says so.
 
 A model of no family here is refused with its layers' names. If you know which of its weights read the text, name them
 in the input *text_weights* of RECE Iterate or RECE Edit Model: a line each, such as `txt_in.weight` or
@@ -67,7 +67,10 @@ def main() -> None:
     control = min(min(case["controls"].values()) for case in proven)
     head = ["model", "text entries", "pooled and other streams", "preprocessor"]
     head += (
-        [f"difference, {host}" for host in hosts] + ["seal"] + (["LoRA round trip"] if loras else []) + ["command line"]
+        [f"difference, {host}" for host in hosts]
+        + ["value erasure"]
+        + (["LoRA round trip"] if loras else [])
+        + ["command line"]
     )
     tables = [_format_table(head, rows), *_format_whole(whole)]
     text = "\n\n".join([HEAD.format(control=control, **_memory()).rstrip(), *tables])
@@ -100,8 +103,8 @@ def _memory() -> dict[str, object]:
     """What one such matrix takes, for widths that are common and for the widest, and how many there are at once."""
     widths = {"Stable Diffusion 1.x": 768, "T5": 4096, "Flux.2 dev": 15360, "Ideogram 4": 53248}
     sizes = ", ".join(f"{8 * width**2 / 1e6:,.0f} MB at {width} ({name})" for name, width in widths.items())
-    counts = dict(zip(("unsealed", "sealed"), ALL_VALUES["prior"], strict=True))
-    with_keys = dict(zip(("unsealed_keys", "sealed_keys"), WITH_KEYS["prior"], strict=True))
+    counts = dict(zip(("without_erasers", "with_erasers"), ALL_VALUES["prior"], strict=True))
+    with_keys = dict(zip(("without_erasers_keys", "with_erasers_keys"), WITH_KEYS["prior"], strict=True))
     return {"memory": sizes, **counts, **with_keys}
 
 
@@ -139,7 +142,7 @@ def _row(
         "<br>".join(f"{stream}: {_entries(streams[stream])}" for stream in others) or "-",
         "<br>".join(preprocessors) or "-",
         *differences,
-        _seal(streams),
+        _describe_value_erasure(streams),
         *trips,
         _command(name, commands),
     ]
@@ -167,7 +170,7 @@ def _entries(part: Mapping[str, Any]) -> str:
     return f"{', '.join(f'`{name}`' for name in short)} × {len(part['names'])}, width {part['width']}{columns}"
 
 
-def _seal(streams: Mapping[str, Any]) -> str:
+def _describe_value_erasure(streams: Mapping[str, Any]) -> str:
     without = [stream for stream, part in streams.items() if part["seal"]]
     return "yes" if not without else f"no bias for {', '.join(without)}"
 

@@ -1,4 +1,4 @@
-"""Modes and seals through the real host: what they draw, what they leave alone, and what becomes of them as files."""
+"""Modes and value erasers through the real host: what they draw, what they leave alone, and their files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHANGED = ("attn2.to_k.weight", "attn2.to_v.weight")
 
 
 def name_file(mode: str, seal: float) -> str:
-    return f"{mode}_sealed" if seal else mode
+    return f"{mode}_erased" if seal else mode
 
 
 def test_every_mode_erases_and_leaves_the_original_as_it_is(client: Client) -> None:
@@ -70,7 +70,7 @@ def test_the_automatic_schedule_gives_what_the_same_settings_give_by_hand(client
     result = client.run(graph)
     chosen = re.search(r"edit ridge ([\d.]+), (\d) epochs?: (.+)\.", result.text(report)[0])
     assert chosen, "the report says what was chosen, and why"
-    assert int(chosen[2]) >= 1, "beside a seal one epoch is made"
+    assert int(chosen[2]) >= 1, "beside value erasers one epoch is made"
     ridge, epochs = float(chosen[1]), int(chosen[2])
     by_hand = [graph.iterate(edit_ridge=ridge, epochs=epochs + more, **protection) for more in (0, 1)]
     same, other = (graph.hash(node[0]) for node in by_hand)
@@ -92,7 +92,7 @@ def test_the_papers_schedule_iterates_as_the_paper_does(client: Client) -> None:
     assert scheduled == paper != cumulative
 
 
-def test_a_weaker_or_more_careful_seal_is_another(client: Client) -> None:
+def test_weaker_or_more_careful_value_erasure_is_another(client: Client) -> None:
     graph = ModelGraph()
     changes: list[dict[str, Any]] = [{}, {"seal": 0.5}, {"seal_caution": 0.9}, {"seal": 0.0}]
     nodes = [graph.hash(graph.iterate(epochs=0, mode="prior", **{"seal": 1.0, **each})[0]) for each in changes]
@@ -100,10 +100,10 @@ def test_a_weaker_or_more_careful_seal_is_another(client: Client) -> None:
     result = client.run(graph)
     hashes = [read_hashes(result, node) for node in nodes]
     assert len(set(hashes)) == len(hashes)
-    assert read_hashes(result, careless) == hashes[-1], "without a seal its caution has no effect"
+    assert read_hashes(result, careless) == hashes[-1], "without value erasure seal_caution has no effect"
 
 
-def test_a_list_of_nearly_the_same_is_sealed_as_one_concept(client: Client) -> None:
+def test_a_list_of_nearly_the_same_is_erased_as_one_concept(client: Client) -> None:
     """A line a colour: what is kept is kept as well as if the lines were one."""
     colours = ("red", "green", "blue", "yellow", "purple", "orange")
     graph = ModelGraph()
@@ -228,7 +228,7 @@ def test_checkpoints_need_nothing_of_the_pack(files: Any, bare_server: Server) -
     plain = ROOT / "demo" / "weights" / "demo.safetensors"
     for name in pictures:
         saved = shutil.move(output / "checkpoints" / f"{name}_00001_.safetensors", models / f"{name}.safetensors")
-        expected = (*CHANGED, "attn2.to_out.0.bias") if name.endswith("sealed") else CHANGED
+        expected = (*CHANGED, "attn2.to_out.0.bias") if name.endswith("erased") else CHANGED
         changed = list_changed(plain, saved)
         assert {ending for each in changed for ending in expected if each.endswith(ending)} == set(expected)
         assert all(each.endswith(expected) for each in changed)

@@ -142,7 +142,7 @@ def test_captions_of_ones_own_protect_instead(client: Client, captions: Path) ->
     assert read_drift(replaced, shown[1]) != drifts[1]
 
 
-def test_in_mode_paper_without_a_seal_captions_have_no_effect(client: Client, captions: Path) -> None:
+def test_in_mode_paper_without_value_erasure_captions_have_no_effect(client: Client, captions: Path) -> None:
     graph = ModelGraph()
     nodes = [
         graph.hash(graph.iterate(concepts=graph.concepts(captions=each))[0]) for each in ("everyday captions", CAPTIONS)

@@ -1,7 +1,8 @@
-"""The value projection ("seal"): per layer, what tells a concept from all that is kept is taken out of value space.
+"""Value erasers: per layer, what distinguishes a concept from all that is kept is taken out of the values.
 
-An operator on the text only moves embeddings about, and some other embedding undoes it. A seal acts on what comes out.
-Per layer, let δ be the leading direction of the values W_v (c − a) of the concept's tokens against their anchors', and
+An operator on the text only moves embeddings, and some other embedding undoes it. A value eraser acts on what comes
+out. Per layer, let δ be the leading direction of the values W_v (c − a) of the concept's tokens against their anchors',
+and
 
     w = (E[(v − v_a)(v − v_a)ᵀ] + τ I)⁻¹ δ,  scaled to wᵀδ = 1,
 
@@ -14,13 +15,13 @@ takes the concept's values to the anchor's, leaves values that read as the ancho
 embedding whatever produces a value that reads otherwise. Attention mixes values by weights that sum to 1 in each head,
 so what a constant adds to all values, the bias behind it adds too, exactly. Closed form, rank 1 per layer and concept.
 
-An input layer, which a whole stream passes through before anything mixes it, is sealed in the same way, the constant
+An input layer, which a whole text passes through before anything mixes it, gets one in the same way, the constant
 s δ wᵀ v_a going into its own bias: W x + b reads the anchor's level along w, whatever x is.
 
 Several concepts share one basis: the fewest leading directions of all their δ together that hold 90 % of each. So what
-says the same in other words counts once; nearly equal directions, told apart, would read mostly their own difference.
-What is put back is one constant for all texts: along each of r directions the mean of what is kept reads, and of what
-the anchor reads beyond it a share of 1 / √r, so that together they move a text no further than one would.
+says the same in other words counts once; nearly equal directions, kept separate, would read mostly their own
+difference. What is put back is one constant for all texts: along each of r directions the mean of what is kept reads,
+and of what the anchor reads beyond it a share of 1 / √r, so that together they move a text no further than one would.
 """
 
 from __future__ import annotations
@@ -31,34 +32,34 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..algebra.gram import VALUE_ROLES, SealGram, Weight
+from ..algebra.gram import VALUE_ROLES, ValueEraserGram, Weight
 from ..algebra.linear_algebra import factor, solve
 from ..texts.prior import Prior
 
 CPU = torch.device("cpu")
-COVERED = 0.9  # of each concept's direction is sealed
+COVERED = 0.9  # of each concept's direction is erased
 
 
 @dataclass(frozen=True)
-class Seal:
+class ValueEraser:
     """What is taken out of the values of one layer; float64 on the CPU.
 
-    write, read: each δ and its w as columns, (d_v, r), with readᵀ write = I. level: what w reads afterwards, (r,); of a
-    single δ it is wᵀ v_a.
+    project_left, project_right: each δ and its w as columns, (d_v, r), with project_rightᵀ project_left = I, named as
+    in LEACE. target: what w reads afterwards, (r,); of a single δ it is wᵀ v_a.
     """
 
-    write: Tensor
-    read: Tensor
-    level: Tensor
+    project_left: Tensor
+    project_right: Tensor
+    target: Tensor
 
     def change_of(self, weight: Tensor, strength: float) -> tuple[Tensor, Tensor]:
         """`up` (d_v, r) and `down` (r, d) with (I − s δ wᵀ) W = W + up down, for a value weight W (d_v, d)."""
         wide = weight.to(torch.promote_types(weight.dtype, torch.float32))
-        return self.write.to(wide) * -strength, self.read.to(wide).T @ wide
+        return self.project_left.to(wide) * -strength, self.project_right.to(wide).T @ wide
 
     def constant(self, strength: float) -> Tensor:
         """s δ wᵀ v_a, (d_v,) float64: what the bias behind the attention adds, as a value."""
-        return strength * (self.write @ self.level)
+        return strength * (self.project_left @ self.target)
 
     def bias_change(self, output: Tensor | None, strength: float) -> Tensor:
         """s W_out δ wᵀ v_a, (d_out,), for the output projection W_out (d_out, d_v) behind the attention.
@@ -76,28 +77,29 @@ class Seal:
 class Contrast:
     """A concept against its anchor as tokens: the differences c − a (n, d) and the mean of the a (d,), float64."""
 
-    apart: Tensor
+    differences: Tensor
     anchor: Tensor
 
 
-def find_seals(
+def find_value_erasers(
     weights: Iterable[Weight],
     contrasts: Sequence[Contrast],
     prior: Prior,
-    caution: float,
+    shrinkage: float,
     strength: float,
     device: torch.device = CPU,
-) -> tuple[dict[str, Seal], SealGram]:
-    """A seal for each value projection and input layer among `weights`, by name, and their Gram matrices on `device`.
+) -> tuple[dict[str, ValueEraser], ValueEraserGram]:
+    """A value eraser for each of `weights` that makes values, by name, and their Gram matrices on `device`.
 
-    `caution`: how much what is kept counts against what is taken, 0 to 1; τ is (1 − caution) / caution times the mean
-    eigenvalue of E[(v − v_a)(v − v_a)ᵀ]. All float64, worked out on `device`.
+    `shrinkage`, above 0 to 1: of the covariance E[(v − v_a)(v − v_a)ᵀ] towards its mean eigenvalue; the higher, the
+    less what is kept counts against what is taken. τ is shrinkage / (1 − shrinkage) times that eigenvalue. All float64,
+    worked out on `device`.
     """
     prior = Prior(prior.moment.to(device), prior.mean.to(device))
-    factors = [_leading(contrast.apart.to(device)) for contrast in contrasts]
+    factors = [_leading(contrast.differences.to(device)) for contrast in contrasts]
     anchors = torch.stack([contrast.anchor for contrast in contrasts]).to(device)
     about = _spread_about(anchors, prior)
-    seals: dict[str, Seal] = {}
+    erasers: dict[str, ValueEraser] = {}
     mixed, square = torch.zeros_like(prior.moment), torch.zeros_like(prior.moment)
     raised, turned, size = torch.zeros_like(prior.mean), torch.zeros_like(prior.mean), 0.0
     for weight in weights:
@@ -105,16 +107,18 @@ def find_seals(
             matrix = weight.matrix.to(device, torch.float64)
             directions = torch.stack([_lead(matrix @ spread) for spread in factors], 1)
             usual = matrix @ prior.mean
-            seal = _solve_seal(directions, matrix @ anchors.T, usual, matrix @ about @ matrix.T, caution)
-            seals[weight.name] = Seal(seal.write.to(CPU), seal.read.to(CPU), seal.level.to(CPU))
-            reads, writes = seal.read.T @ matrix, seal.write.T @ matrix
-            mixed.addmm_(reads.T, writes)
-            square.addmm_(reads.T, (seal.write.T @ seal.write) @ reads)
-            put_back = seal.constant(1.0)
+            eraser = _solve_eraser(directions, matrix @ anchors.T, usual, matrix @ about @ matrix.T, shrinkage)
+            erasers[weight.name] = ValueEraser(
+                eraser.project_left.to(CPU), eraser.project_right.to(CPU), eraser.target.to(CPU)
+            )
+            right, left = eraser.project_right.T @ matrix, eraser.project_left.T @ matrix
+            mixed.addmm_(right.T, left)
+            square.addmm_(right.T, (eraser.project_left.T @ eraser.project_left) @ right)
+            put_back = eraser.constant(1.0)
             raised += matrix.T @ put_back
-            turned += reads.T @ (seal.write.T @ put_back)
+            turned += right.T @ (eraser.project_left.T @ put_back)
             size += float(put_back.square().sum())
-    return seals, SealGram(mixed, square, raised, turned, size, strength)
+    return erasers, ValueEraserGram(mixed, square, raised, turned, size, strength)
 
 
 def _spread_about(anchors: Tensor, prior: Prior) -> Tensor:
@@ -123,11 +127,11 @@ def _spread_about(anchors: Tensor, prior: Prior) -> Tensor:
     return (prior.moment - cross).sub_(cross.T).addmm_(anchors.T, anchors, alpha=1 / len(anchors))
 
 
-def _leading(apart: Tensor) -> Tensor:
+def _leading(differences: Tensor) -> Tensor:
     """F (d, k) with F Fᵀ = Σ (c − a)(c − a)ᵀ / n: k at most d, however many tokens there are."""
-    if len(apart) <= apart.shape[1]:
-        return apart.T / len(apart) ** 0.5
-    energies, directions = torch.linalg.eigh(apart.T @ apart / len(apart))
+    if len(differences) <= differences.shape[1]:
+        return differences.T / len(differences) ** 0.5
+    energies, directions = torch.linalg.eigh(differences.T @ differences / len(differences))
     kept = energies > 1e-10 * energies[-1]
     return directions[:, kept] * energies[kept].sqrt()
 
@@ -140,27 +144,27 @@ def _lead(values: Tensor) -> Tensor:
     return directions[:, -1] * energies[-1].sqrt()
 
 
-def _solve_seal(directions: Tensor, anchors: Tensor, usual: Tensor, about: Tensor, caution: float) -> Seal:
-    """The seal for the δ (d_v, n) of n concepts, the values (d_v, n) of their anchors, and E[(v − v_a)(v − v_a)ᵀ].
+def _solve_eraser(directions: Tensor, anchors: Tensor, usual: Tensor, about: Tensor, shrinkage: float) -> ValueEraser:
+    """The eraser for the δ (d_v, n) of n concepts, the values (d_v, n) of their anchors, and E[(v − v_a)(v − v_a)ᵀ].
 
     In the basis that the concepts share, each concept asks for one number: that its own δ be read as its anchor's. With
     more concepts than directions these are met in the sense of least squares. With r directions the number asked for
     lies by 1 / √r of the way from the values usual in kept texts, `usual` (d_v,), to the anchor's.
     """
-    write = _span(directions)
-    size = (1 - caution) * float(about.trace()) / len(about)
-    system = caution * about
-    system.diagonal().add_(size)
-    read = solve(factor(system, "seal's ridge", size), write)
-    read = torch.linalg.solve(write.T @ read, read, left=False)
-    anchors = usual[:, None] + (anchors - usual[:, None]) / write.shape[1] ** 0.5
-    shares = write.T @ directions
-    wanted = (torch.linalg.pinv(shares) * (read.T @ anchors).T).sum(1)
-    return Seal(write, read, shares @ wanted)
+    left = _span(directions)
+    ridge = shrinkage * float(about.trace()) / len(about)
+    system = (1 - shrinkage) * about
+    system.diagonal().add_(ridge)
+    right = solve(factor(system, "value eraser's ridge", ridge), left)
+    right = torch.linalg.solve(left.T @ right, right, left=False)
+    anchors = usual[:, None] + (anchors - usual[:, None]) / left.shape[1] ** 0.5
+    shares = left.T @ directions
+    wanted = (torch.linalg.pinv(shares) * (right.T @ anchors).T).sum(1)
+    return ValueEraser(left, right, shares @ wanted)
 
 
 def _span(directions: Tensor) -> Tensor:
     """Orthonormal basis (d_v, r) of the fewest leading directions that hold `COVERED` of each column's energy."""
     basis, _, _ = torch.linalg.svd(directions, full_matrices=False)
-    held = (basis.T @ directions).square().cumsum(0) >= COVERED * directions.square().sum(0)
-    return basis[:, : int(held.all(1).int().argmax()) + 1]
+    enough = (basis.T @ directions).square().cumsum(0) >= COVERED * directions.square().sum(0)
+    return basis[:, : int(enough.all(1).int().argmax()) + 1]
