@@ -103,7 +103,7 @@ def _measure_families(device: torch.device) -> dict[str, dict[str, Any]]:
     results = {}
     for name in FAMILIES:
         if name != "warm-up":
-            print(f"{name}: every stream …", flush=True)
+            print(f"{name}: every conditioning input …", flush=True)
             with _fresh_process() as pool:
                 results[name] = _summarise([pool.submit(run_family, name, device).result()])
     return results

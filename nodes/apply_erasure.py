@@ -63,8 +63,8 @@ class ReceApplyErasure(io.ComfyNode):
         progress = Progress(2 * len(entries) + len(weights))
         erased = attach_erasure(model, erasure, strength, progress)
         bases = {
-            stream: fingerprint(accumulate_gram(described.read(described.streams[stream], progress)).total)
-            for stream in erasure.parts
+            cond_input: fingerprint(accumulate_gram(described.read(described.cond_inputs[cond_input], progress)).total)
+            for cond_input in erasure.parts
         }
         rounding = measure_rounding(model, erased, weights, progress)
         report = f"{describe_fit(erasure, described, bases)}\n{rounding.describe()}."

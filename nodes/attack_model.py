@@ -34,36 +34,38 @@ class ModelPair:
         self._targets, self._anchors = (self._read(each) for each in (self.prompt, self.anchor))
         self._pairs: dict[str, tuple[PairGram, PairGram]] = {}
         self.remarks: list[str] = []  # where it was computed, where that is not as usual
-        self._progress = Progress(2 * len(self._original.list_entries(self.streams)))
+        self._progress = Progress(2 * len(self._original.list_entries(self.cond_inputs)))
 
     @property
-    def streams(self) -> tuple[str, ...]:
+    def cond_inputs(self) -> tuple[str, ...]:
         """Those that the models read and that there is something to derive in, tokens first."""
         return tuple(each for each in self._targets if each in self._anchors and self._original.can_reach(each))
 
     def derive(self, derivation_ridge: float, ridge_scale: str) -> Prompt:
         """The prompt with the embeddings that make the model under test act as the original does on the target."""
         derived = {}
-        for stream in self.streams:
-            tokens, (pair, _) = self._targets[stream].tokens, self._compare(stream)
+        for cond_input in self.cond_inputs:
+            tokens, (pair, _) = self._targets[cond_input].tokens, self._compare(cond_input)
             scale = choose_ridge_scale(tokens) if ridge_scale == AUTO else ridge_scale
             ridge = scaled_derivation_ridge(derivation_ridge, pair.original, scale)
-            derived[stream] = self._original.reach(stream, Derivation(pair, ridge).derive(tokens))
+            derived[cond_input] = self._original.reach(cond_input, Derivation(pair, ridge).derive(tokens))
         return self.prompt.replaced(derived)
 
-    def measure(self, attack: Prompt, stream: str = TOKENS) -> AttackMeasures:
+    def measure(self, attack: Prompt, cond_input: str = TOKENS) -> AttackMeasures:
         """See `red_team.measure_attack`."""
-        pairs = self._compare(stream)
-        return measure_attack(*pairs, self._targets[stream], self._anchors[stream], self._read(attack)[stream])
+        pairs = self._compare(cond_input)
+        return measure_attack(
+            *pairs, self._targets[cond_input], self._anchors[cond_input], self._read(attack)[cond_input]
+        )
 
     def _read(self, prompt: Prompt) -> dict[str, EncodedText]:
-        return {stream: texts[0] for stream, texts in self._original.prepare_inputs(prompt.streams).items()}
+        return {cond_input: texts[0] for cond_input, texts in self._original.prepare_inputs(prompt.cond_inputs).items()}
 
-    def _compare(self, stream: str) -> tuple[PairGram, PairGram]:
-        if stream not in self._pairs:
-            entries, counterparts = (model.streams[stream] for model in (self._original, self._tested))
+    def _compare(self, cond_input: str) -> tuple[PairGram, PairGram]:
+        if cond_input not in self._pairs:
+            entries, counterparts = (model.cond_inputs[cond_input] for model in (self._original, self._tested))
             _check_structure(entries, counterparts)
-            rows = len(self._targets[stream].tokens)
+            rows = len(self._targets[cond_input].tokens)
             place = Workplace(self._models[0].load_device, estimate_comparison(entries, rows))
             require_comparison(entries, rows, place.free)
 
@@ -72,9 +74,9 @@ class ModelPair:
                 read = (read_weights(model, each, self._progress, device=device) for model, each in both)
                 return accumulate_pair_grams((weight, edited.matrix) for weight, edited in zip(*read, strict=True))
 
-            self._pairs[stream] = place.run(compare, self._progress)
-            self.remarks += [f"{stream}: {place.remark}"] if place.remark else []
-        return self._pairs[stream]
+            self._pairs[cond_input] = place.run(compare, self._progress)
+            self.remarks += [f"{cond_input}: {place.remark}"] if place.remark else []
+        return self._pairs[cond_input]
 
 
 def attacked_inputs() -> list[io.Input]:
@@ -101,7 +103,7 @@ def encode_target(clip: Any, target: str, model: TextModel) -> Prompt:
     if not target.strip():
         raise ValueError("the target is empty; expected the prompt to bring back, such as 'a photo of snoopy'.")
     prompt = encode_prompt(clip, target)
-    model.prepare_inputs(prompt.streams)  # which raises where it cannot
+    model.prepare_inputs(prompt.cond_inputs)  # which raises where it cannot
     return prompt
 
 

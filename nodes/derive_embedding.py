@@ -67,10 +67,10 @@ class ReceDeriveEmbedding(io.ComfyNode):
     ) -> io.NodeOutput:
         models = ModelPair(model, edited_model, clip, target, anchor, text_weights)
         derived = models.derive(derivation_ridge, ridge_scale)
-        measured = {stream: models.measure(derived, stream) for stream in models.streams}
+        measured = {cond_input: models.measure(derived, cond_input) for cond_input in models.cond_inputs}
         lines = [
-            describe_attack(repr(target) if stream == TOKENS else f"its {stream} embedding", measures)
-            for stream, measures in measured.items()
+            describe_attack(repr(target) if cond_input == TOKENS else f"its {cond_input} embedding", measures)
+            for cond_input, measures in measured.items()
         ]
         text, tokens = "\n".join([*lines, *models.remarks]), measured[TOKENS]
         shown = show_on_node(text)

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from ..rece_core.erasing.erase_streams import erase_streams
 from ..rece_core.erasing.erasure import Erasure
 from ..rece_core.erasing.memory import estimate_memory, require_memory
+from ..rece_core.erasing.pipeline import erase_concepts
 from ..rece_core.erasing.plan import plan_erasure
 from ..rece_core.erasing.schedule import Goals
 from ..rece_core.erasing.settings import AUTO, EditSettings, EraseSettings
@@ -20,7 +20,7 @@ from ..rece_core.texts.concepts import Concepts
 from ..rece_core.texts.presets import PROBES
 from .host import Progress, attach_erasure, describe_model, read_weights
 from .host_memory import Workplace, explain_out_of_memory
-from .host_texts import encode_streams
+from .host_texts import encode_inputs
 from .host_weights import measure_rounding
 from .priors import make_priors
 
@@ -54,15 +54,15 @@ def erase_model(
     `model` stays as it is. One line says where it was computed, where that is not as usual; one what
     rounding adds, which is measured only where `rounds` asks for it. Raises ValueError where memory runs out.
 
-    Of the `widgets` it reads the ridge scale, where `auto` looks at the size of each stream's embeddings; `pooled`,
-    whether the pooled embedding is erased too; and the user's own choice of `text_weights`. With `goals`, edit ridge
-    and epochs are searched for, see `rece_core.erasing.schedule`.
+    Of the `widgets` it reads the ridge scale, where `auto` looks at the size of each conditioning input's embeddings;
+    `pooled`, whether the pooled embedding is erased too; and the user's own choice of `text_weights`. With `goals`,
+    edit ridge and epochs are searched for, see `rece_core.erasing.schedule`.
     """
     text_weights = widgets.get("text_weights", "")
     described = describe_model(model, text_weights)  # before the long work: an unknown model is refused at once
     plan = plan_erasure(
         described,
-        partial(encode_streams, clip),
+        partial(encode_inputs, clip),
         concepts,
         settings,
         auto_ridges=widgets["ridge_scale"] == AUTO,
@@ -78,7 +78,7 @@ def erase_model(
 
     def erase(device: torch.device) -> Erasure:
         there = replace(described, read=partial(read_weights, model, device=device))
-        return replace(erase_streams(replace(plan, model=there), progress, make_priors), text_weights=text_weights)
+        return replace(erase_concepts(replace(plan, model=there), progress, make_priors), text_weights=text_weights)
 
     def measure(device: torch.device) -> str:
         return measure_rounding(model, erased, rounded, progress, device=device).describe()
@@ -90,5 +90,5 @@ def erase_model(
 
 
 def list_weights(entries: Iterable[TextEntry]) -> list[str]:
-    """Names of the weights of `entries`, each once, even where two streams meet in it."""
+    """Names of the weights of `entries`, each once, even where two conditioning inputs meet in it."""
     return list(dict.fromkeys(entry.name for entry in entries))

@@ -111,7 +111,7 @@ def read_weights(
     for entry in entries:
         on_step(f"read {entry.name.removeprefix(UNET)}")
         matrix = read_weight(model, entry.name, device)[:, slice(*entry.columns or (None,))]
-        yield Weight(entry.name, entry.role, matrix, entry.stream)
+        yield Weight(entry.name, entry.role, matrix, entry.cond_input)
 
 
 def attach_erasure(
@@ -132,16 +132,17 @@ def attach_erasure(
     described = describe_model(model, erasure.text_weights)
     check_fit(erasure, described)
     clone = model.clone()
-    for stream, part in erasure.parts.items():
+    for cond_input, part in erasure.parts.items():
         small = replace(part, operator=part.operator.compressed(ATTACHED_TOLERANCE))
         if strength == 0 or not (small.operator.rank or small.orthogonal_maps or small.value_erasers):
             continue
-        entries = described.streams[stream]
+        entries = described.cond_inputs[cond_input]
         patches = {
             entry.name: _patch(weight, entry.columns, described.shapes[entry.name][1], small, strength)
             for entry, weight in zip(entries, read_weights(model, entries, on_step, device=device), strict=True)
         }
-        # A stream at a time: where two streams meet in one weight or one bias, both patches count.
+        # A conditioning input at a time: where two conditioning inputs meet in one weight or one bias, both patches
+        # count.
         _add(clone, patches)
         biases = small.bias_changes(entries, described.shapes, partial(read_weight, model, device=device))
         _add(clone, {name: ("diff", (strength * change.float().cpu(),)) for name, change in biases.items()})
@@ -155,7 +156,7 @@ def _add(clone: Any, patches: dict[str, Any]) -> None:
 
 
 def _patch(weight: Weight, columns: tuple[int, int] | None, width: int, part: Part, strength: float) -> Any:
-    """The change of a stored weight of `width` columns, of which `columns` read the stream: zero for the others."""
+    """The change of a stored weight of `width` columns, of which `columns` read the text: zero for the others."""
     start, stop = columns or (0, width)
     around = (start, width - stop)
     factors = part.factors_for(weight)

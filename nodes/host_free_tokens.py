@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from .host_gradients import join_streams
+from .host_gradients import join_embeddings
 from .host_texts import MAX_WORDS
 from .host_weights import copy_weights
 
@@ -58,7 +58,7 @@ def make_room(clip: Any, prompt: str, count: int) -> Frame:
 
 
 class FreeTokens:
-    """A CLIP as a function from free tokens (k, e) to the text, see `join_streams`, of a prompt that begins with them.
+    """A CLIP as a function from free tokens (k, e), which begin a prompt, to its text, see `join_embeddings`.
 
     table: the embeddings of all tokens (v, e), those of several text encoders side by side: they share a vocabulary.
     """
@@ -88,7 +88,7 @@ class FreeTokens:
             )
         }
         found, pooled, *_ = functional_call(self._encoder, self._weights, (rows,))
-        return join_streams(found, pooled if self._follow and self._pooled is not None else self._pooled)
+        return join_embeddings(found, pooled if self._follow and self._pooled is not None else self._pooled)
 
     def _find_table(self, name: str) -> Tensor:
         start = f"encoder.clip_{name}."

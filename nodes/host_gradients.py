@@ -52,14 +52,15 @@ class PreviewedProgress(Progress):
             self._bar.update_absolute(self._bar.current, preview=preview)
 
 
-def check_denoiser(model: Any, streams: Collection[str]) -> None:
-    """ValueError for a model that gradients are not run through here; `streams`: what it reads of the text."""
-    if not set(streams) <= {TOKENS, POOLED}:
+def check_denoiser(model: Any, cond_inputs: Collection[str]) -> None:
+    """ValueError for a model that gradients are not run through here; `cond_inputs`: what it reads of the text."""
+    if not set(cond_inputs) <= {TOKENS, POOLED}:
         raise ValueError(
-            f"this model reads the streams {', '.join(streams)} of the text; the attacks by gradient know {TOKENS} and "
+            f"this model reads the conditioning inputs {', '.join(cond_inputs)} of the text; the attacks by gradient "
+            f"know {TOKENS} and "
             f"{POOLED}. Use a model of the SD 1.x, SD 2.x or SDXL family, or RECE Red Team."
         )
-    if model.model.adm_channels and POOLED not in streams:
+    if model.model.adm_channels and POOLED not in cond_inputs:
         raise ValueError(
             "this model also reads a picture, or how noisy one is, which the attacks by gradient do not give it. Use a "
             "model of the SD 1.x, SD 2.x or SDXL family, or RECE Red Team."
@@ -71,19 +72,19 @@ def check_denoiser(model: Any, streams: Collection[str]) -> None:
         )
 
 
-def join_streams(tokens: Tensor, pooled: Tensor | None) -> Tensor:
+def join_embeddings(tokens: Tensor, pooled: Tensor | None) -> Tensor:
     """All that a model reads of a text as one row, (1, n d + p): `tokens` (1, n, d), then `pooled` (1, p)."""
     return tokens.flatten(1) if pooled is None else torch.cat([tokens.flatten(1), pooled.to(tokens)], 1)
 
 
-def split_streams(text: Tensor, width: int, rows: int) -> tuple[Tensor, Tensor | None]:
+def split_embeddings(text: Tensor, width: int, rows: int) -> tuple[Tensor, Tensor | None]:
     """The tokens (1, rows, width) and the pooled embedding, None where there is none, that were joined to `text`."""
     tokens, pooled = text[:, : rows * width], text[:, rows * width :]
     return tokens.unflatten(1, (rows, width)), pooled if pooled.shape[1] else None
 
 
 class Denoiser:
-    """A MODEL as a function from noised latents and a text, see `join_streams`, to clean latents."""
+    """A MODEL as a function from noised latents and a text, see `join_embeddings`, to clean latents."""
 
     def __init__(self, model: Any, shape: Sequence[int]) -> None:
         """`shape`: (n, d) of the tokens."""
@@ -102,7 +103,7 @@ class Denoiser:
 
     def __call__(self, noised: Tensor, sigma: Tensor, text: Tensor) -> Tensor:
         """Clean latents (b, c, h, w) from noised ones, their noise levels (b,) and a text (1, n d + p)."""
-        tokens, pooled = split_streams(text.to(noised), self._width, self._rows)
+        tokens, pooled = split_embeddings(text.to(noised), self._width, self._rows)
         inputs = self._sampling.calculate_input(sigma, noised), self._sampling.timestep(sigma).float()
         # The attention that the user chose may know no gradients.
         options = {**self._options, "optimized_attention_override": _attend}

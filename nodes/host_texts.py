@@ -1,4 +1,4 @@
-"""From the host's CLIP object to the embeddings of a text: a stream for each that a model reads, see `EncodedText`."""
+"""From the host's CLIP object to the embeddings of a text, one for each conditioning input of a model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from comfy.sd1_clip import SD1Tokenizer
 from torch import Tensor
 
 from ..rece_core.erasing.plan import FINGERPRINT_TEXT
-from ..rece_core.models.fingerprint import Fingerprint, fingerprint_streams
+from ..rece_core.models.fingerprint import Fingerprint, fingerprint_inputs
 from ..rece_core.models.text_model import POOLED, TOKENS, OnStep
 from ..rece_core.texts.alignment import EncodedText, join_segments
 from .token_rows import Place, locate_words
@@ -23,7 +23,7 @@ MAX_WORDS = 75  # what CLIP reads in one piece: 77 tokens less start and end
 Conditioning = list[list[Any]]
 
 #: Where a CLIP joins several text encoders: those whose rows make the text embedding. Rows of one group stand side by
-#: side, those of the next follow. The others give the pooled embedding, or a stream of their own.
+#: side, those of the next follow. The others give the pooled embedding, or a conditioning input of their own.
 GROUPS: Mapping[frozenset[str], tuple[tuple[str, ...], ...]] = {
     frozenset({"g", "l"}): (("g", "l"),),  # SDXL
     frozenset({"g", "l", "t5xxl"}): (("g", "l"), ("t5xxl",)),  # SD3
@@ -37,12 +37,12 @@ GROUPS: Mapping[frozenset[str], tuple[tuple[str, ...], ...]] = {
     frozenset({"gemma", "jina"}): (("gemma",),),  # NewBie
 }
 
-#: The streams beside them: the name under which the host passes each along, its text encoder, and its mask.
+#: The conditioning inputs beside them: the name under which the host passes each along, its text encoder, and its mask.
 FURTHER = {
     "t5": ("conditioning_mt5xl", "mt5xl", "attention_mask_mt5xl"),
     "t5_padded": ("conditioning_mt5xl", "mt5xl", None),  # HunyuanDiT's pooler reads what the mask hides, too
     "byt5": ("conditioning_byt5small", "byt5", None),
-    "llama": ("conditioning_llama3", "llama", None),  # a stream for each of its layers
+    "llama": ("conditioning_llama3", "llama", None),  # a conditioning input for each of its layers
 }
 
 #: Text encoders whose mask the model behind them heeds (LTX-Video, Mochi, HunyuanDiT). Others return one as well, but
@@ -52,7 +52,7 @@ MASKED = (frozenset({"t5xxl"}), frozenset({"hydit_clip", "mt5xl"}))
 
 @dataclass(frozen=True)
 class Rows:
-    """Where a stream is in what the host passes along: `rows` (n,) of passed[key], (1, N, d) or (1, layers, N, d)."""
+    """Where an embedding is in what the host passes on: `rows` (n,) of passed[key], (1, N, d) or (1, layers, N, d)."""
 
     key: str
     rows: Tensor
@@ -75,24 +75,27 @@ class Rows:
 
 @dataclass(frozen=True)
 class Prompt:
-    """An encoded text: its streams, and all that the host passes along, with the place of each stream in it."""
+    """An encoded text: by conditioning input, and as all that the host passes along, with the place of each in it."""
 
-    streams: Mapping[str, EncodedText]
+    cond_inputs: Mapping[str, EncodedText]
     passed: Mapping[str, Any]
     rows: Mapping[str, Rows]
 
     @property
     def encoded(self) -> EncodedText:
         """The text embedding."""
-        return self.streams[TOKENS]
+        return self.cond_inputs[TOKENS]
 
     def replaced(self, tokens: Mapping[str, Tensor]) -> Prompt:
-        """The prompt with other embeddings of the same shapes, by stream."""
+        """The prompt with other embeddings of the same shapes, by conditioning input."""
         passed = self.passed
-        for stream, embedding in tokens.items():
-            passed = self.rows[stream].replace_in(passed, embedding)
-        changed = {stream: replace(self.streams[stream], tokens=embedding) for stream, embedding in tokens.items()}
-        return replace(self, streams={**self.streams, **changed}, passed=passed)
+        for cond_input, embedding in tokens.items():
+            passed = self.rows[cond_input].replace_in(passed, embedding)
+        changed = {
+            cond_input: replace(self.cond_inputs[cond_input], tokens=embedding)
+            for cond_input, embedding in tokens.items()
+        }
+        return replace(self, cond_inputs={**self.cond_inputs, **changed}, passed=passed)
 
     def to_conditioning(self) -> Conditioning:
         """The host's CONDITIONING, with pooled embedding, masks and whatever else its encoder gives."""
@@ -102,10 +105,10 @@ class Prompt:
 def encode_prompt(clip: Any, text: str) -> Prompt:
     """Encode `text` as the host's CLIPTextEncode does, its words taken literally, without weights.
 
-    A stream that the encoder does not give, or gives as zeros because a file of it is not loaded, is left out. So are
-    the rows that the model's mask hides, and padding that the encoder sets to zero (AuraFlow, Wan), where no edit can
-    change anything. Raises ValueError for a text longer than the encoder reads in one piece, and for text encoders
-    that the pack does not know.
+    A conditioning input that the encoder does not give, or gives as zeros because a file of it is not loaded, is left
+    out. So are the rows that the model's mask hides, and padding that the encoder sets to zero (AuraFlow, Wan), where
+    no edit can change anything. Raises ValueError for a text longer than the encoder reads in one piece, and for text
+    encoders that the pack does not know.
     """
     literal = _escape(text)
     tokenized = clip.tokenize(literal)
@@ -115,15 +118,15 @@ def encode_prompt(clip: Any, text: str) -> Prompt:
     places = locate_words(clip, literal, [*(name for group in groups for name in group), *further])
     passed = clip.encode_from_tokens(tokenized, return_dict=True)
     segments = [places[group[0]] for group in groups]
-    streams, rows = {}, {}
-    for stream, where, of in _list_streams(passed, encoders, segments, places):
+    cond_inputs, rows = {}, {}
+    for cond_input, where, of in _list_inputs(passed, encoders, segments, places):
         embedding = where.read_from(passed).float().cpu()
         filled = embedding.any(1)
         if filled.any():
-            rows[stream] = replace(where, rows=where.rows[filled])
+            rows[cond_input] = replace(where, rows=where.rows[filled])
             total = passed[where.key].shape[-2]
-            streams[stream] = _make_text(text, embedding[filled], rows[stream].rows, total, of)
-    return Prompt(streams, passed, rows)
+            cond_inputs[cond_input] = _make_text(text, embedding[filled], rows[cond_input].rows, total, of)
+    return Prompt(cond_inputs, passed, rows)
 
 
 def encode_text(clip: Any, text: str, on_step: OnStep = lambda step: None) -> EncodedText:
@@ -132,14 +135,14 @@ def encode_text(clip: Any, text: str, on_step: OnStep = lambda step: None) -> En
     return encode_prompt(clip, text).encoded
 
 
-def encode_streams(clip: Any, text: str) -> Mapping[str, EncodedText]:
-    """All that `clip` gives of `text`, by stream, see `encode_prompt`."""
-    return encode_prompt(clip, text).streams
+def encode_inputs(clip: Any, text: str) -> Mapping[str, EncodedText]:
+    """All that `clip` gives of `text`, by conditioning input, see `encode_prompt`."""
+    return encode_prompt(clip, text).cond_inputs
 
 
 def fingerprint_encoder(clip: Any) -> dict[str, Fingerprint]:
-    """The fingerprints of a text encoder as it stands, its LoRAs and clip skip included; see `fingerprint_streams`."""
-    return fingerprint_streams(encode_streams(clip, FINGERPRINT_TEXT))
+    """The fingerprints of a text encoder as it stands, its LoRAs and clip skip included; see `fingerprint_inputs`."""
+    return fingerprint_inputs(encode_inputs(clip, FINGERPRINT_TEXT))
 
 
 def count_clip_tokens(texts: Sequence[str]) -> list[int]:
@@ -183,22 +186,22 @@ def _is_loaded(clip: Any, name: str) -> bool:
     return any(getattr(model, each, None) is not None for each in (name, f"clip_{name}"))
 
 
-def _list_streams(
+def _list_inputs(
     passed: Mapping[str, Any], encoders: frozenset[str], segments: list[Place], places: Mapping[str, Place]
 ) -> Iterator[tuple[str, Rows, list[Place]]]:
-    """Name, rows and segments of each stream that the host passed along."""
+    """Name, rows and segments of each conditioning input that the host passed along."""
     masked = encoders in MASKED
     yield TOKENS, Rows("cond", _find_shown(passed["cond"], passed.get("attention_mask") if masked else None)), segments
     if passed.get("pooled_output") is not None:
         yield POOLED, Rows("pooled_output", torch.arange(1)), [Place(1, 0, 0)]
-    for stream, (key, name, mask) in FURTHER.items():
+    for cond_input, (key, name, mask) in FURTHER.items():
         if passed.get(key) is not None:
             shown = _find_shown(passed[key], passed.get(mask) if mask else None)
             layers = passed[key].shape[1] if passed[key].ndim == 4 else 0
             for layer in range(layers):
-                yield f"{stream}.{layer}", Rows(key, shown, layer), [places[name]]
+                yield f"{cond_input}.{layer}", Rows(key, shown, layer), [places[name]]
             if not layers:
-                yield stream, Rows(key, shown), [places[name]]
+                yield cond_input, Rows(key, shown), [places[name]]
 
 
 def _find_shown(embedding: Tensor, mask: Tensor | None) -> Tensor:

@@ -22,27 +22,29 @@ FOLDER = "rece_priors"  # below the host's user folder
 
 
 def make_priors(read: Callable[[str], Readings], captions: Sequence[str], on_step: OnStep) -> dict[str, Prior]:
-    """The prior of each stream, given what its entries `read` of a text; from disk where all were made before.
+    """The prior of each conditioning input, given what its entries `read` of a text; from disk where that is known.
 
     `on_step` is called per caption.
     """
-    paths = {stream: _cache_path(stream, texts, captions) for stream, texts in read(FINGERPRINT_TEXT).items()}
-    cached = {stream: prior for stream, path in paths.items() if (prior := _load(path)) is not None}
+    paths = {
+        cond_input: _cache_path(cond_input, texts, captions) for cond_input, texts in read(FINGERPRINT_TEXT).items()
+    }
+    cached = {cond_input: prior for cond_input, path in paths.items() if (prior := _load(path)) is not None}
     if len(cached) == len(paths):
         for _ in captions:
             on_step("read the prior")
         return cached
     priors = accumulate_priors(read, captions, on_step)
     try:
-        for stream, prior in priors.items():
-            write_atomically(paths[stream], save({"moment": prior.moment, "mean": prior.mean}))
+        for cond_input, prior in priors.items():
+            write_atomically(paths[cond_input], save({"moment": prior.moment, "mean": prior.mean}))
     except (OSError, ValueError) as error:  # also a full disk: the erasure goes on without
         logging.getLogger(__name__).warning("the preserve prior could not be kept in %s: %s", FOLDER, error)
     return priors
 
 
-def _cache_path(stream: str, texts: Sequence[EncodedText], captions: Sequence[str]) -> Path:
-    key = repr((stream, [fingerprint(text.tokens) for text in texts], tuple(captions)))
+def _cache_path(cond_input: str, texts: Sequence[EncodedText], captions: Sequence[str]) -> Path:
+    key = repr((cond_input, [fingerprint(text.tokens) for text in texts], tuple(captions)))
     return Path(folder_paths.get_user_directory()) / FOLDER / f"{hashlib.sha256(key.encode()).hexdigest()}.safetensors"
 
 

@@ -25,8 +25,8 @@ from .host_gradients import (
     encode_pictures,
     gradients_allowed,
     is_empty,
-    join_streams,
-    split_streams,
+    join_embeddings,
+    split_embeddings,
 )
 from .host_memory import explain_out_of_memory
 from .host_texts import Prompt, encode_prompt
@@ -90,11 +90,11 @@ class ReceRedTeamOptimise(io.ComfyNode):
     ) -> io.NodeOutput:
         settings = InversionSettings(steps, learning_rate or LEARNING_RATES[attack], batch_size, seed)
         described = describe_model(model_under_test)
-        check_denoiser(model_under_test, described.streams)
+        check_denoiser(model_under_test, described.cond_inputs)
         prompt = encode_target(clip, target, described)
         frame = None if attack == EMBEDDING else make_room(clip, target, tokens)
         words = list_words(clip, frame) if frame is not None and attack == WORDS else {}
-        pooled = prompt.streams[POOLED].tokens if POOLED in described.streams else None
+        pooled = prompt.cond_inputs[POOLED].tokens if POOLED in described.cond_inputs else None
         drawing = DRAWING_STEPS if images is None and is_empty(latent) else 0
         progress = PreviewedProgress(drawing + steps + 1, model_under_test)
         latents = _find_latents(model, clip, prompt, latent, images, vae, seed, progress)
@@ -105,15 +105,15 @@ class ReceRedTeamOptimise(io.ComfyNode):
             latents = latents.to(denoiser.device, copy=True)
             states = invert(search.start, search.encode, denoiser, latents, denoiser.sigmas, settings, search.project)
             first, last = _follow(states, steps, progress)
-            embedding, found_pooled = split_streams(search.encode(last.tokens), width, rows)
+            embedding, found_pooled = split_embeddings(search.encode(last.tokens), width, rows)
         found = f"{search.vocabulary.spell(last.tokens)} {target}" if search.vocabulary else ""
         ratio = measure_norm_ratio(prompt.encoded.tokens, embedding[0])
         text = (
             f"{target!r} by {found or attack!r}: loss {last.loss:.4f}, {first.loss:.4f} at the start, "
             f"at {ratio:.2f} x the usual norm"
         )
-        found_streams = {TOKENS: embedding[0], **({} if found_pooled is None else {POOLED: found_pooled})}
-        conditioning = prompt.replaced(found_streams).to_conditioning()
+        found_inputs = {TOKENS: embedding[0], **({} if found_pooled is None else {POOLED: found_pooled})}
+        conditioning = prompt.replaced(found_inputs).to_conditioning()
         return io.NodeOutput(conditioning, found, text, last.loss, ui=show_on_node(text))
 
 
@@ -135,7 +135,7 @@ def _begin(
 ) -> _Search:
     """Without a `frame` the embedding itself is optimised; with `words` the pooled one follows from those chosen."""
     if frame is None:
-        return _Search(prompt.encoded.tokens.clone(), lambda tokens: join_streams(tokens[None], pooled))
+        return _Search(prompt.encoded.tokens.clone(), lambda tokens: join_embeddings(tokens[None], pooled))
     free = FreeTokens(clip, frame, pooled, follow=bool(words))
     vocabulary = Vocabulary(list(words), free.table[list(words.values())]) if words else None
     return _Search(free.start(count), free, vocabulary)

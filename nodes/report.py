@@ -11,7 +11,7 @@ from ..rece_core.reporting.metrics import describe_metrics, measure_erasure
 from ..rece_core.texts.presets import PROBES
 from .host import Progress, describe_model, show_on_node
 from .host_memory import explain_out_of_memory
-from .host_texts import encode_streams, fingerprint_encoder
+from .host_texts import encode_inputs, fingerprint_encoder
 from .pictures import to_images
 from .types import CATEGORY, ErasureType, list_lines
 
@@ -61,7 +61,7 @@ class ReceReport(io.ComfyNode):
         erasure.check_encoder(fingerprint_encoder(clip))
         check_fit(erasure, described)
         texts = list_lines(probes) or PROBES
-        read = [described.prepare_inputs(encode_streams(clip, text)) for text in texts]
+        read = [described.prepare_inputs(encode_inputs(clip, text)) for text in texts]
         entries = described.list_entries(erasure.parts)
         metrics = measure_erasure(erasure, described.read(entries, Progress(len(entries))), read)
         chart = to_images(render_chart(metrics)[None])

@@ -13,9 +13,9 @@ from ..rece_core.models.text_model import TOKENS
 
 
 def describe_erased(erasure: Erasure, report: str) -> dict[str, Any]:
-    """What was erased, the measures of the tokens after each edit, why it stopped, and how other streams ended.
+    """What was erased, the measures of the tokens after each edit, why it stopped, and how other inputs ended.
 
-    `report`, which has every stream in full, is what the page copies.
+    `report`, which has every conditioning input in full, is what the page copies.
     """
     return {
         "kind": "erasure",
@@ -23,9 +23,9 @@ def describe_erased(erasure: Erasure, report: str) -> dict[str, Any]:
         "epochs": [_describe_record(record) for record in erasure.parts[TOKENS].records],
         "note": erasure.parts[TOKENS].note,
         "others": [
-            {"stream": stream, **_describe_record(part.records[-1])}
-            for stream, part in erasure.parts.items()
-            if stream != TOKENS
+            {"stream": cond_input, **_describe_record(part.records[-1])}
+            for cond_input, part in erasure.parts.items()
+            if cond_input != TOKENS
         ],
         "report": report,
     }

@@ -8,8 +8,8 @@ follows one erasure through the code.
 __version__ = "0.1.0"  # first, because modules imported below state it in the files they write
 
 from .algebra.gram import Weight
-from .erasing.erase_streams import erase_streams
 from .erasing.erasure import Erasure
+from .erasing.pipeline import erase_concepts
 from .erasing.plan import plan_erasure
 from .erasing.schedule import Goals
 from .erasing.settings import EditSettings, EraseSettings
@@ -31,7 +31,7 @@ __all__ = [
     "Weight",
     "__version__",
     "describe_erasure",
-    "erase_streams",
+    "erase_concepts",
     "find_family",
     "load_erasure",
     "parse_concepts",

@@ -19,15 +19,15 @@ ROWS_IN_FLOAT32 = 8192  # rows summed in float32 before the sum is moved to floa
 
 @dataclass(frozen=True)
 class Weight:
-    """One text entry as it stands: its name, its role (see `TextEntry`), its matrix (d_out, d), the stream it reads.
+    """One text entry as it stands: its name, role (see `TextEntry`), matrix (d_out, d), and conditioning input.
 
-    matrix: only the columns that read the stream.
+    matrix: only the columns that read the conditioning input.
     """
 
     name: str
     role: str
     matrix: Tensor
-    stream: str = "tokens"
+    cond_input: str = "tokens"
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,8 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 
 def read_entry(file: TensorFile, entry: TextEntry) -> Weight:
-    """One text entry as it is stored, in float32 (float64 where it is), only the columns that read its stream."""
-    return Weight(entry.name, entry.role, _pick(_widen(file.read(MODEL + entry.name)), entry), entry.stream)
+    """One text entry as it is stored, in float32 (float64 where it is), only the columns that read the text."""
+    return Weight(entry.name, entry.role, _pick(_widen(file.read(MODEL + entry.name)), entry), entry.cond_input)
 
 
 def list_changes(checkpoint: Checkpoint, erasure: Erasure, strength: float = 1.0) -> dict[str, Change]:
@@ -68,8 +68,8 @@ def list_changes(checkpoint: Checkpoint, erasure: Erasure, strength: float = 1.0
     file, model = checkpoint.file, checkpoint.model
     edits: dict[str, list[tuple[TextEntry, Part]]] = {}
     biases: dict[str, Tensor] = {}
-    for stream, part in erasure.parts.items():
-        entries = model.streams[stream]
+    for cond_input, part in erasure.parts.items():
+        entries = model.cond_inputs[cond_input]
         for entry in entries:
             edits.setdefault(entry.name, []).append((entry, part))
         added_by = part.bias_changes(entries, model.shapes, lambda name: _widen(file.read(MODEL + name)))
@@ -85,7 +85,7 @@ def _edit_later(file: TensorFile, name: str, edits: Sequence[tuple[TextEntry, Pa
         edited = stored.clone()
         for entry, part in edits:
             own = _pick(stored, entry)
-            change = part.change_of(Weight(entry.name, entry.role, own, entry.stream))
+            change = part.change_of(Weight(entry.name, entry.role, own, entry.cond_input))
             _pick(edited, entry).add_(change, alpha=strength)
         return edited
 
@@ -97,7 +97,7 @@ def _add_later(file: TensorFile, name: str, added: Tensor) -> Change:
 
 
 def _pick(matrix: Tensor, entry: TextEntry) -> Tensor:
-    """The columns of a stored weight that `entry` reads its stream by: a view."""
+    """The columns of a stored weight that `entry` reads its conditioning input by: a view."""
     return matrix[:, slice(*entry.columns or (None,))]
 
 

@@ -25,8 +25,8 @@ HEAD_WIDTH = 64  # of every CLIP's text encoder
 class CheckpointTexts:
     """The text encoders of `file` in float32, and the `tokenizer` of their words.
 
-    Called with a text it gives the embeddings that the model reads, by stream: `tokens`, (77, d), and `pooled`, (1,
-    d_p), for SDXL; float32 on the CPU. Raises ValueError for a text over 75 tokens.
+    Called with a text it gives the embeddings that the model reads, by conditioning input: `tokens`, (77, d), and
+    `pooled`, (1, d_p), for SDXL; float32 on the CPU. Raises ValueError for a text over 75 tokens.
     """
 
     def __init__(self, file: TensorFile, encoders: Sequence[StoredEncoder], tokenizer: Any) -> None:
@@ -63,10 +63,10 @@ class CheckpointTexts:
         for index, text in enumerate(texts):
             # Tensors of their own: a part of the batch would keep all of it in memory.
             tokens = torch.cat([part[index] for part in parts], 1).clone()
-            streams = {"tokens": EncodedText(text, tokens, len(words[index]))}
+            cond_inputs = {"tokens": EncodedText(text, tokens, len(words[index]))}
             if pooled is not None:
-                streams["pooled"] = EncodedText(text, pooled[index : index + 1].clone(), 0)
-            encoded.append(streams)
+                cond_inputs["pooled"] = EncodedText(text, pooled[index : index + 1].clone(), 0)
+            encoded.append(cond_inputs)
         return encoded
 
     def release(self) -> None:

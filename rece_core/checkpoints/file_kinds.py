@@ -51,8 +51,8 @@ def identify_file(path: Path) -> FileKind:
     family = checkpoint.model.family
     facts["family"] = family.name
     facts["text entries"] = ", ".join(
-        f"{len(entries)} read {stream} of width {entries[0].shape[1]}"
-        for stream, entries in checkpoint.model.streams.items()
+        f"{len(entries)} read {cond_input} of width {entries[0].shape[1]}"
+        for cond_input, entries in checkpoint.model.cond_inputs.items()
     )
     try:
         encoders = find_encoders(file, family.name)

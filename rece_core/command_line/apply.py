@@ -11,7 +11,7 @@ from ..checkpoints.stored_encoders import find_encoders
 from ..checkpoints.tokenizer_files import load_tokenizer
 from ..erasing.fit import check_fit, describe_fit
 from ..erasing.plan import FINGERPRINT_TEXT
-from ..models.fingerprint import fingerprint, fingerprint_streams
+from ..models.fingerprint import fingerprint, fingerprint_inputs
 from ..sharing.erasure_file import load_erasure
 from .files import check_files, finish
 
@@ -25,11 +25,15 @@ def run(options: Namespace) -> str:
     encoders = find_encoders(checkpoint.file, checkpoint.model.family.name)
     check_files(options, checkpoint)
     encode = CheckpointTexts(checkpoint.file, encoders, load_tokenizer(options.tokenizer))
-    notes = [erasure.check_encoder(fingerprint_streams(encode(FINGERPRINT_TEXT)))]
+    notes = [erasure.check_encoder(fingerprint_inputs(encode(FINGERPRINT_TEXT)))]
     del encode  # no longer needed, and as large as all else together
     model = checkpoint.model
-    bases = {stream: accumulate_gram(model.read(model.streams[stream], _ignore)) for stream in erasure.parts}
-    notes.append(describe_fit(erasure, model, {stream: fingerprint(gram.total) for stream, gram in bases.items()}))
+    bases = {
+        cond_input: accumulate_gram(model.read(model.cond_inputs[cond_input], _ignore)) for cond_input in erasure.parts
+    }
+    notes.append(
+        describe_fit(erasure, model, {cond_input: fingerprint(gram.total) for cond_input, gram in bases.items()})
+    )
     return finish(options, checkpoint, erasure, options.strength, "\n".join(filter(None, notes)))
 
 

@@ -12,8 +12,8 @@ from ..checkpoints.clip_texts import CheckpointTexts
 from ..checkpoints.stored_encoders import find_encoders
 from ..checkpoints.tokenizer_files import load_tokenizer
 from ..erasing.choices import apply_schedule, resolve_concepts, resolve_settings
-from ..erasing.erase_streams import erase_streams
 from ..erasing.memory import require_memory
+from ..erasing.pipeline import erase_concepts
 from ..erasing.plan import plan_erasure
 from ..erasing.schedule import Goals
 from ..erasing.settings import AUTO, EditSettings, EraseSettings
@@ -45,7 +45,7 @@ def run(options: Namespace) -> str:
     texts.expect([*plan.texts.words, *plan.captions])
     require_memory(plan, psutil.virtual_memory().available)
     with Steps(plan.steps) as on_step:
-        erasure = erase_streams(plan, on_step, on_encoded=texts.release)
+        erasure = erase_concepts(plan, on_step, on_encoded=texts.release)
     report = finish(options, checkpoint, erasure)
     if options.save_erasure and not options.dry_run:
         save_erasure(erasure, options.save_erasure)

@@ -1,4 +1,4 @@
-"""The texts that an erasure has to encode, and what they are to one stream once they are."""
+"""The texts that an erasure has to encode, and what they are to one conditioning input once they are."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class ConceptTexts:
         anchors = [anchor for pair in self.concepts.pairs for anchor in pair.anchors]
         return tuple(dict.fromkeys([*targets, *anchors, *self.preserved, *self.preserved_in_epochs, *self.probes]))
 
-    def collect(self, stream: str, readings: Mapping[str, Readings], prior: Prior | None) -> EncodedConcepts:
-        """The concepts in `stream`, given what is read of each of the words."""
+    def collect(self, cond_input: str, readings: Mapping[str, Readings], prior: Prior | None) -> EncodedConcepts:
+        """The concepts in `cond_input`, given what is read of each of the words."""
 
         def read(text: str) -> tuple[EncodedText, ...]:
-            return readings[text][stream]
+            return readings[text][cond_input]
 
         pairs = self.concepts.pairs
         targets = [text for pair in pairs for text in read(pair.target)]
@@ -53,7 +53,7 @@ class ConceptTexts:
             for same in zip(*(read(anchor) for anchor in pair.anchors), strict=True)
         ]
         # An embedding has no words: it faces its anchor from the start on.
-        embeddings = self.concepts.embeddings if stream == TOKENS else ()
+        embeddings = self.concepts.embeddings if cond_input == TOKENS else ()
         found = [EncodedText(f"embedding {n}", rows, 0) for n, rows in enumerate(embeddings, start=1)]
         later = None
         if self.preserved_in_epochs != self.preserved:

@@ -1,4 +1,4 @@
-"""An erasure: the operator of each stream with all that is needed to understand, check and reuse it."""
+"""An erasure: the operator of each conditioning input with all that is needed to understand, check and reuse it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .value_eraser import ValueEraser
 
 @dataclass(frozen=True)
 class Part:
-    """What an erasure does to one stream of the text: how, on what, and how well.
+    """What an erasure does to one conditioning input: how, on what, and how well.
 
     A text entry W becomes (I − s δ wᵀ) P W M: M the `operator`; P its map where `orthogonal_maps` has its name, (d_out,
     d_out); δ and w its value eraser where `value_erasers` has, at strength s of the settings. base: fingerprint of the
@@ -86,11 +86,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Erasure:
-    """What was erased onto what, from each stream of the text (see `text_entries`).
+    """What was erased onto what, from each conditioning input (see `text_entries`).
 
-    parts: by stream, tokens first. encoder: fingerprints of what the text encoder gives for each of them, which an
-    erasure cannot do without. family: of the model it was made on. left_alone: streams that the model reads and that
-    were not erased, each with the reason. text_weights: the user's own choice of text entries, see `find_family`.
+    parts: by conditioning input, tokens first. encoder: fingerprints of what the text encoder gives for each of them,
+    which an erasure cannot do without. family: of the model it was made on. left_alone: conditioning inputs that the
+    model reads and that were not erased, each with the reason. text_weights: the user's own choice of text entries, see
+    `find_family`.
     """
 
     parts: Mapping[str, Part]
@@ -101,25 +102,26 @@ class Erasure:
     text_weights: str = ""
 
     def factors_for(self, weight: Weight) -> tuple[Tensor, Tensor] | None:
-        """See `Part.factors_for`, of the stream that `weight` reads."""
-        return self.parts[weight.stream].factors_for(weight)
+        """See `Part.factors_for`, of the conditioning input that `weight` reads."""
+        return self.parts[weight.cond_input].factors_for(weight)
 
     def change_of(self, weight: Weight) -> Tensor:
-        """See `Part.change_of`, of the stream that `weight` reads."""
-        return self.parts[weight.stream].change_of(weight)
+        """See `Part.change_of`, of the conditioning input that `weight` reads."""
+        return self.parts[weight.cond_input].change_of(weight)
 
     def check_encoder(self, encoder: Mapping[str, Fingerprint]) -> str:
-        """What to say where `encoder`, fingerprints by stream, is only close to the one this erasure was made for.
+        """What to say where `encoder`, in fingerprints, is only close to the one this erasure was made for.
 
         Empty where it is the same up to the rounding of 16 bits. ValueError where it is another one.
         """
         difference = 0.0
-        for stream, expected in self.encoder.items():
-            difference = max(difference, estimate_difference(expected, encoder.get(stream, ())))
+        for cond_input, expected in self.encoder.items():
+            difference = max(difference, estimate_difference(expected, encoder.get(cond_input, ())))
             if difference > CLOSE:
                 raise ValueError(
                     f"this erasure was made for another text encoder, where the same words have other embeddings "
-                    f"(stream '{stream}'), so it would erase something else. Use the checkpoint family it was made "
+                    f"(conditioning input '{cond_input}'), so it would erase something else. Use the checkpoint "
+                    f"family it was made "
                     "with, or erase again on this one."
                 )
         if difference <= TOLERANCE:

@@ -1,8 +1,8 @@
 """Whether an erasure fits a model, and how exactly it holds there.
 
-A model must be of its family, read its streams in their widths, and have its layers where it goes by layer. The first
-edit depends on the text encoder alone: on another checkpoint it is the very edit that would be solved there. All that
-looks at weights is as good there as the two checkpoints are alike.
+A model must be of its family, read its conditioning inputs in their widths, and have its layers where it goes by layer.
+The first edit depends on the text encoder alone: on another checkpoint it is the very edit that would be solved there.
+All that looks at weights is as good there as the two checkpoints are alike.
 """
 
 from __future__ import annotations
@@ -20,40 +20,42 @@ FIRST = "the first edit"
 def check_fit(erasure: Erasure, model: TextModel) -> None:
     """ValueError, saying what differs, unless every part of `erasure` fits `model`."""
     erasure.check_family(model.family.name)
-    streams = model.streams
-    for stream, part in erasure.parts.items():
-        if stream not in streams:
+    cond_inputs = model.cond_inputs
+    for cond_input, part in erasure.parts.items():
+        if cond_input not in cond_inputs:
             raise ValueError(
-                f"the erasure is for the stream '{stream}' too, which this model of the family '{model.family.name}' "
-                f"does not read (it reads {', '.join(streams)}). Use a model of the family it was made for."
+                f"the erasure is for the conditioning input '{cond_input}' too, which this model of the family "
+                f"'{model.family.name}' "
+                f"does not read (it reads {', '.join(cond_inputs)}). Use a model of the family it was made for."
             )
-        width = streams[stream][0].shape[1]
+        width = cond_inputs[cond_input][0].shape[1]
         if part.operator.width != width:
             raise ValueError(
                 f"the erasure is for text embeddings of width {part.operator.width}, this model of the family "
-                f"'{model.family.name}' reads width {width} (stream '{stream}'). Use a model of the family it was made "
+                f"'{model.family.name}' reads width {width} (conditioning input '{cond_input}'). Use a model of the "
+                f"family it was made "
                 "for."
             )
-        _check_layers(part, streams[stream])
+        _check_layers(part, cond_inputs[cond_input])
 
 
 def describe_fit(erasure: Erasure, model: TextModel, bases: Mapping[str, Fingerprint]) -> str:
-    """What of `erasure` is exact on `model` and what approximate, a line a stream.
+    """What of `erasure` is exact on `model` and what approximate, a line a conditioning input.
 
-    bases: the fingerprint of the model's Gram matrix for each stream that was erased.
+    bases: the fingerprint of the model's Gram matrix for each conditioning input that was erased.
     """
     lines = []
-    for stream, part in erasure.parts.items():
-        if same_fingerprint(part.base, bases[stream]):
+    for cond_input, part in erasure.parts.items():
+        if same_fingerprint(part.base, bases[cond_input]):
             line = "made on these weights: all of it is exact, up to the rounding of the model's type"
         else:
-            bound = _list_weight_bound(part, stream in model.family.preprocessors)
+            bound = _list_weight_bound(part, cond_input in model.family.preprocessors)
             exact = "" if FIRST in bound else "its first edit is exact; "
             line = (
                 f"made on other weights of the same text encoder: {exact}approximate, as they looked at those weights: "
                 f"{', '.join(bound)}"
             )
-        lines.append(f"stream '{stream}': {line}.")
+        lines.append(f"conditioning input '{cond_input}': {line}.")
     return "\n".join(lines)
 
 

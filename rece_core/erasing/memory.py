@@ -34,11 +34,16 @@ NUMBER = 8  # bytes of a float64
 def estimate_memory(plan: Plan) -> int:
     """Bytes that `plan` takes at its peak beside the model and the text encoder; an upper bound, by at most a half.
 
-    Streams are erased one after the other, with the priors of all of them in memory and the texts as they are encoded.
+    Conditioning inputs are erased one after the other, with the priors of all of them in memory and the texts as they
+    are encoded.
     """
-    kept = sum(NUMBER * plan.widths[stream] ** 2 for stream, settings in plan.settings.items() if settings.needs_prior)
-    texts = len(plan.texts.words) * sum(4 * plan.rows[stream] * plan.widths[stream] for stream in plan.settings)
-    return kept + texts + max(_estimate_stream(plan, *item) for item in plan.settings.items())
+    kept = sum(
+        NUMBER * plan.widths[cond_input] ** 2 for cond_input, settings in plan.settings.items() if settings.needs_prior
+    )
+    texts = len(plan.texts.words) * sum(
+        4 * plan.rows[cond_input] * plan.widths[cond_input] for cond_input in plan.settings
+    )
+    return kept + texts + max(_estimate_input(plan, *item) for item in plan.settings.items())
 
 
 def require_memory(plan: Plan, available: int) -> None:
@@ -53,7 +58,7 @@ def require_memory(plan: Plan, available: int) -> None:
 
 
 def estimate_comparison(entries: Sequence[TextEntry], rows: int) -> int:
-    """Bytes it takes to compare two models' text `entries` of one stream and to derive `rows` tokens; as above."""
+    """Bytes it takes to compare the text `entries` of two models for an input and derive `rows` tokens; as above."""
     width, height = entries[0].shape[1], max(entry.shape[0] for entry in entries)
     squares = COMPARED["all values" if _are_all_values(entries) else "with keys"]
     return NUMBER * width * (squares * width + max(COMPARED_TOKENS * rows, COMPARED_WEIGHTS * height))
@@ -63,14 +68,15 @@ def require_comparison(entries: Sequence[TextEntry], rows: int, available: int) 
     """ValueError unless that fits into `available` bytes."""
     needed = estimate_comparison(entries, rows)
     if needed > available:
-        stream, width = entries[0].stream, entries[0].shape[1]
-        raise ValueError(_describe_lack("comparing these models", needed, available, stream, width) + ".")
+        cond_input, width = entries[0].cond_input, entries[0].shape[1]
+        raise ValueError(_describe_lack("comparing these models", needed, available, cond_input, width) + ".")
 
 
-def _describe_lack(work: str, needed: int, available: int, stream: str, width: int) -> str:
+def _describe_lack(work: str, needed: int, available: int, cond_input: str, width: int) -> str:
     return (
         f"{work} needs about {describe_size(needed)} of memory, but {describe_size(available)} are available: "
-        f"the text of this model is {width} wide (stream '{stream}'), and each matrix of that width squared takes "
+        f"the text of this model is {width} wide (conditioning input '{cond_input}'), and each matrix of that width "
+        f"squared takes "
         f"{describe_size(NUMBER * width**2)}. Close what else takes memory, or use a machine with more"
     )
 
@@ -79,13 +85,13 @@ def _are_all_values(entries: Sequence[TextEntry]) -> bool:
     return all(entry.role in VALUE_ROLES for entry in entries)
 
 
-def _estimate_stream(plan: Plan, stream: str, settings: EraseSettings) -> int:
-    entries, width, mode = plan.model.streams[stream], plan.widths[stream], settings.edit.mode
+def _estimate_input(plan: Plan, cond_input: str, settings: EraseSettings) -> int:
+    entries, width, mode = plan.model.cond_inputs[cond_input], plan.widths[cond_input], settings.edit.mode
     counts = ALL_VALUES if _are_all_values(entries) else WITH_KEYS
     squares = counts[mode][settings.seal > 0] + WORKSPACE[mode] - settings.needs_prior  # counted with the others
     heights = [entry.shape[0] for entry in entries]
     copies = (COPIES + COPIES_AN_EPOCH * settings.epochs) * len(plan.texts.concepts.pairs)
-    tokens = (copies + COPIES_OF_PROBES * len(plan.texts.probes)) * plan.rows[stream]
+    tokens = (copies + COPIES_OF_PROBES * len(plan.texts.probes)) * plan.rows[cond_input]
     # Orthogonal maps are kept in float32, and one at a time is solved for.
     turned = 4 * sum(rows**2 for rows in heights) + 6 * NUMBER * max(heights) ** 2 if mode == "orthogonal" else 0
     return NUMBER * width * (squares * width + tokens + max(heights)) + turned
@@ -94,6 +100,6 @@ def _estimate_stream(plan: Plan, stream: str, settings: EraseSettings) -> int:
 def _make_small(settings: Mapping[str, EraseSettings]) -> dict[str, EraseSettings]:
     """Those that take least memory."""
     return {
-        stream: replace(each, edit=replace(each.edit, mode="paper", free_share=None), seal=0.0, epochs=0)
-        for stream, each in settings.items()
+        cond_input: replace(each, edit=replace(each.edit, mode="paper", free_share=None), seal=0.0, epochs=0)
+        for cond_input, each in settings.items()
     }

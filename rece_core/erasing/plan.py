@@ -1,12 +1,12 @@
-"""What an erasure is going to do, stream by stream: settled and checked before the long work begins."""
+"""What an erasure is going to do to each conditioning input: settled and checked before the long work begins."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..models.fingerprint import Fingerprint, fingerprint_streams
-from ..models.text_model import POOLED, TOKENS, Streams, TextModel
+from ..models.fingerprint import Fingerprint, fingerprint_inputs
+from ..models.text_model import POOLED, TOKENS, CondInputs, TextModel
 from ..texts.alignment import EncodedText
 from ..texts.concepts import Concepts
 from ..texts.presets import PROBES
@@ -18,17 +18,17 @@ from .settings import EraseSettings, choose_ridge_scale
 
 FINGERPRINT_TEXT = "a photo of a cat"
 
-Encode = Callable[[str], Streams]
+Encode = Callable[[str], CondInputs]
 
 
 @dataclass(frozen=True)
 class Plan:
     """An erasure of `texts` from `model`, whose text encoder is `encode`.
 
-    settings: of each stream that is erased. notes: in what they are not what was asked for. left_alone: the streams
-    that are not erased, each with the reason. encoder: fingerprints of what the text encoder gives, by stream.
-    captions: for the preserve prior, none where no stream needs one. goals: for an automatic schedule. rows: how many
-    rows an ordinary text has in each stream that is erased.
+    settings: of each conditioning input that is erased. notes: in what they are not what was asked for. left_alone: the
+    conditioning inputs that are not erased, each with the reason. encoder: fingerprints of what the text encoder gives,
+    by conditioning input. captions: for the preserve prior, none where no conditioning input needs one. goals: for an
+    automatic schedule. rows: how many rows an ordinary text has in each conditioning input that is erased.
     """
 
     model: TextModel
@@ -44,27 +44,27 @@ class Plan:
 
     @property
     def widths(self) -> dict[str, int]:
-        """The width of each stream that is erased."""
-        return {stream: self.model.streams[stream][0].shape[1] for stream in self.settings}
+        """The width of each conditioning input that is erased."""
+        return {cond_input: self.model.cond_inputs[cond_input][0].shape[1] for cond_input in self.settings}
 
     @property
     def steps(self) -> int:
-        """How often `erase_streams` calls its `on_step`, at most: an automatic schedule may stop early."""
+        """How often `erase_concepts` calls its `on_step`, at most: an automatic schedule may stop early."""
         loops = len(RIDGES) if self.goals else 1
         steps = len(self.texts.words) + len(self.captions)
         concepts = self.texts.concepts
-        for stream, settings in self.settings.items():
-            targets = len(concepts.pairs) * len(self.model.list_sources(stream))
-            targets += len(concepts.embeddings) * (stream == TOKENS)
+        for cond_input, settings in self.settings.items():
+            targets = len(concepts.pairs) * len(self.model.list_sources(cond_input))
+            targets += len(concepts.embeddings) * (cond_input == TOKENS)
             turns = 2 * (settings.epochs + 1) * loops if settings.edit.mode == "orthogonal" else 0
-            steps += (1 + (settings.seal > 0) + turns) * len(self.model.streams[stream])
+            steps += (1 + (settings.seal > 0) + turns) * len(self.model.cond_inputs[cond_input])
             steps += count_steps(targets, settings) * loops
         return steps
 
     def read(self, text: str) -> dict[str, tuple[EncodedText, ...]]:
-        """What the model reads of `text` in each stream that is erased."""
+        """What the model reads of `text` in each conditioning input that is erased."""
         prepared = self.model.prepare_inputs(self.encode(text))
-        return {stream: prepared[stream] for stream in self.settings}
+        return {cond_input: prepared[cond_input] for cond_input in self.settings}
 
 
 def plan_erasure(
@@ -78,26 +78,26 @@ def plan_erasure(
     goals: Goals | None = None,
     pooled: bool = True,
 ) -> Plan:
-    """Settle how `concepts` are erased from each stream of `model` with a text encoder `encode`, called once here.
+    """Settle how `concepts` are erased from `model` with a text encoder `encode`, which is called once here.
 
-    auto_ridges: choose the ridge scale of each stream by the size of its embeddings. probes: texts to measure drift on.
-    goals: search for edit ridge and epochs, see `schedule`. pooled: whether the pooled embedding is erased too, where
-    the model reads one.
+    auto_ridges: choose the ridge scale of each conditioning input by the size of its embeddings. probes: texts to
+    measure drift on. goals: search for edit ridge and epochs, see `schedule`. pooled: whether the pooled embedding is
+    erased too, where the model reads one.
 
     Raises ValueError where the text encoder gives no tokens, or of another width than the model reads, where value
-    erasure is asked for and no stream can have one, and where every caption for the prior names a target.
+    erasure is asked for and no conditioning input can have one, and where every caption for the prior names a target.
     """
     given = encode(FINGERPRINT_TEXT)
     prepared = model.prepare_inputs(given)
     left_alone = _leave_alone(model, prepared, given, pooled)
-    prepared = {stream: texts for stream, texts in prepared.items() if stream not in left_alone}
+    prepared = {cond_input: texts for cond_input, texts in prepared.items() if cond_input not in left_alone}
     without_bias = _list_without_bias(model, tuple(prepared)) if settings.seal else ()
     chosen = {}
-    for stream, (text, *_) in prepared.items():
+    for cond_input, (text, *_) in prepared.items():
         scale = choose_ridge_scale(text.tokens) if auto_ridges else settings.edit.ridge_scale
-        seal = 0.0 if stream in without_bias else settings.seal
-        chosen[stream] = replace(settings, edit=replace(settings.edit, ridge_scale=scale), seal=seal)
-    sources = {source: None for stream in chosen for source in model.list_sources(stream) if source in given}
+        seal = 0.0 if cond_input in without_bias else settings.seal
+        chosen[cond_input] = replace(settings, edit=replace(settings.edit, ridge_scale=scale), seal=seal)
+    sources = {source: None for cond_input in chosen for source in model.list_sources(cond_input) if source in given}
     return Plan(
         model,
         encode,
@@ -105,34 +105,38 @@ def plan_erasure(
         chosen,
         notes=dict.fromkeys(without_bias, "no value erasure: no bias to put back what texts have in common"),
         left_alone=left_alone,
-        encoder=fingerprint_streams({source: given[source] for source in sources}),
+        encoder=fingerprint_inputs({source: given[source] for source in sources}),
         captions=choose_captions(concepts) if any(each.needs_prior for each in chosen.values()) else (),
         goals=goals,
-        rows={stream: sum(len(text.tokens) for text in texts) for stream, texts in prepared.items()},
+        rows={cond_input: sum(len(text.tokens) for text in texts) for cond_input, texts in prepared.items()},
     )
 
 
-def _leave_alone(model: TextModel, prepared: Mapping[str, object], given: Streams, pooled: bool) -> dict[str, str]:
-    """The streams of `model` that are not erased, and why; ValueError where the tokens would be one of them."""
+def _leave_alone(model: TextModel, prepared: Mapping[str, object], given: CondInputs, pooled: bool) -> dict[str, str]:
+    """The conditioning inputs that are not erased, and why; ValueError where the tokens would be one of them."""
     if TOKENS not in prepared:
         raise ValueError(
             f"the text encoder gives {', '.join(given) or 'nothing'}, but the model reads token embeddings. Connect "
             "the CLIP that belongs to this model."
         )
-    reasons = {stream: "the text encoder gives no such embedding" for stream in model.streams if stream not in prepared}
+    reasons = {
+        cond_input: "the text encoder gives no such embedding"
+        for cond_input in model.cond_inputs
+        if cond_input not in prepared
+    }
     if not pooled and POOLED in prepared:
         reasons[POOLED] = "switched off"
     return reasons
 
 
-def _list_without_bias(model: TextModel, streams: Sequence[str]) -> tuple[str, ...]:
-    """Those of `streams` that cannot have value erasers; ValueError where none can."""
+def _list_without_bias(model: TextModel, cond_inputs: Sequence[str]) -> tuple[str, ...]:
+    """Those of `cond_inputs` that cannot have value erasers; ValueError where none can."""
     refusals: dict[str, ValueError] = {}
-    for stream in streams:
+    for cond_input in cond_inputs:
         try:
-            model.check_value_erasure(stream)
+            model.check_value_erasure(cond_input)
         except ValueError as error:
-            refusals[stream] = error
-    if len(refusals) == len(streams):
+            refusals[cond_input] = error
+    if len(refusals) == len(cond_inputs):
         raise next(iter(refusals.values()))
     return tuple(refusals)

@@ -11,7 +11,7 @@ TOKENS = ("from subject", "all", "last")
 MODES = ("paper", "prior", "strict", "orthogonal")
 ITERATIONS = ("paper", "cumulative")
 RIDGE_SCALES = ("absolute", "relative")
-AUTO = "auto"  # beside them on nodes and the command line: chosen for each stream, see `choose_ridge_scale`
+AUTO = "auto"  # beside them on nodes and the command line: chosen for each conditioning input, see `choose_ridge_scale`
 
 
 @dataclass(frozen=True)

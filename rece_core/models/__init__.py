@@ -1,1 +1,1 @@
-"""What a model is: which weights read which stream of the text, and how it is recognised."""
+"""What a model is: which weights read which conditioning input, and how it is recognised."""

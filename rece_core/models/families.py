@@ -1,4 +1,4 @@
-"""The table of model families: which of their weights read which stream of the text, and what comes before them.
+"""The table of model families: which of their weights read which conditioning input, and what comes before them.
 
 Names are the host's own, without the prefix of the diffusion model. A row is tried after those above it.
 """
@@ -16,22 +16,22 @@ LLAMA_LAYERS = 32  # of HiDream's language model; blocks beyond as many read the
 
 @dataclass(frozen=True)
 class Reader:
-    """Weights that read one stream, by the pattern their whole name matches.
+    """Weights that read one conditioning input, by the pattern their whole name matches.
 
-    role: `key`, `value` or `input`, see `text_entries.TextEntry`. columns: (start, stop) of those that read the stream,
-    where the weight reads something else too; `total` is then how many columns it must have, since the same name reads
-    other things in other models. oblong: only those with more or fewer columns than rows. name_stream: where each of
-    several numbered weights has a stream of its own, its name from the number in the pattern's group `index` and how
-    many there are.
+    role: `key`, `value` or `input`, see `text_entries.TextEntry`. columns: (start, stop) of those that read the
+    conditioning input, where the weight reads something else too; `total` is then how many columns it must have, since
+    the same name reads other things in other models. oblong: only those with more or fewer columns than rows.
+    name_input: where each of several numbered weights has a conditioning input of its own, its name from the number in
+    the pattern's group `index` and how many there are.
     """
 
     pattern: str
     role: str = "input"
-    stream: str = "tokens"
+    cond_input: str = "tokens"
     columns: tuple[int, int] | None = None
     total: int | None = None
     oblong: bool = False
-    name_stream: Callable[[int, int], str] | None = None
+    name_input: Callable[[int, int], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Layout:
     """A family: every pattern of `marks` is found in it; `refusal` says why it can't be edited, where it can't.
 
     width: of the embedding that the first reader reads, where marks alone don't tell families apart. preprocessors: by
-    stream, used where the model has their weights. joins: streams whose rows, after preprocessing, the weights of
-    another stream read along with its own.
+    conditioning input, used where the model has their weights. joins: conditioning inputs whose rows, after
+    preprocessing, the weights of another conditioning input read along with its own.
     """
 
     name: str
@@ -52,17 +52,17 @@ class Layout:
     refusal: str = ""
 
 
-def _name_hidream_stream(index: int, count: int) -> str:
+def _name_hidream_input(index: int, count: int) -> str:
     """The last projection reads T5, each before it one layer of the language model."""
     return "tokens" if index == count - 1 else f"llama.{min(index, LLAMA_LAYERS - 1)}"
 
 
-def _input(name: str, stream: str = "tokens") -> Reader:
-    return Reader(re.escape(f"{name}.weight"), stream=stream)
+def _input(name: str, cond_input: str = "tokens") -> Reader:
+    return Reader(re.escape(f"{name}.weight"), cond_input=cond_input)
 
 
-def _rms(name: str, eps: float, stream: str = "tokens") -> tuple[str, TextPreprocessor]:
-    return stream, TextPreprocessor("rms", (name,), eps)
+def _rms(name: str, eps: float, cond_input: str = "tokens") -> tuple[str, TextPreprocessor]:
+    return cond_input, TextPreprocessor("rms", (name,), eps)
 
 
 # `attn2` is cross-attention to the text; `attn1` is self-attention, a square one, or else reads the text too, as in
@@ -74,8 +74,8 @@ CROSS_ATTENTION = (
     Reader(r".*\.attn1\.to_v\.weight", "value", oblong=True),
 )
 UNET = (r"(.*\.)?transformer_blocks\.\d+\.attn2\.to_k\.weight",)
-SDXL_POOLED = Reader(r"label_emb\.0\.0\.weight", stream="pooled", columns=(0, 1280), total=1280 + 6 * 256)
-REFINER_POOLED = Reader(r"label_emb\.0\.0\.weight", stream="pooled", columns=(0, 1280), total=1280 + 5 * 256)
+SDXL_POOLED = Reader(r"label_emb\.0\.0\.weight", cond_input="pooled", columns=(0, 1280), total=1280 + 6 * 256)
+REFINER_POOLED = Reader(r"label_emb\.0\.0\.weight", cond_input="pooled", columns=(0, 1280), total=1280 + 5 * 256)
 TEXT_IN = (r"txt_norm\.(weight|scale)", r"txt_in\.weight")
 IMAGE_AND_POOLED = (_input("txt_in"), _input("vector_in.in_layer", "pooled"))
 QWEN_IMAGE = (*TEXT_IN, r"transformer_blocks\.0\.txt_mlp\.net\..*")
@@ -124,7 +124,7 @@ LAYOUTS = (
         (r"mlp_t5\.0\.weight", r"blocks\.0\.attn2\.kv_proj\.weight"),
         (
             Reader(r"blocks\.\d+\.attn2\.kv_proj\.weight"),
-            Reader(r"pooler\.[qkv]_proj\.weight", stream="t5_pooled"),
+            Reader(r"pooler\.[qkv]_proj\.weight", cond_input="t5_pooled"),
         ),
         preprocessors=(
             ("t5", TextPreprocessor("mlp", ("mlp_t5.0.weight", "mlp_t5.0.bias", "mlp_t5.2.weight", "mlp_t5.2.bias"))),
@@ -158,7 +158,7 @@ LAYOUTS = (
         "HiDream",
         (r"caption_projection\.0\.linear\.weight",),
         (
-            Reader(r"caption_projection\.(?P<index>\d+)\.linear\.weight", name_stream=_name_hidream_stream),
+            Reader(r"caption_projection\.(?P<index>\d+)\.linear\.weight", name_input=_name_hidream_input),
             _input("p_embedder.pooled_embedder.linear_1", "pooled"),
         ),
     ),

@@ -46,21 +46,25 @@ def same_fingerprint(first: Sequence[float], second: Sequence[float]) -> bool:
     return math.dist(first[:-1], second[:-1]) <= TOLERANCE * math.hypot(*first[:-1])
 
 
-def fingerprint_streams(streams: Mapping[str, EncodedText]) -> dict[str, Fingerprint]:
-    """The fingerprints of a text encoder by what it gives of a fixed text, `streams`: one for each, and each segment.
+def fingerprint_inputs(cond_inputs: Mapping[str, EncodedText]) -> dict[str, Fingerprint]:
+    """The fingerprints of a text encoder by what it gives of a fixed text: one for each input, and each segment.
 
     Of the rows up to the last word, padding aside, each counting alike whatever its size: the start token of some
     encoders is a hundred times as large as the words, and in SD3 the rows of CLIP are larger than those of T5. The size
     is that of the rows on (geometric) average.
     """
     found = {}
-    for stream, text in streams.items():
+    for cond_input, text in cond_inputs.items():
         for index, segment in enumerate(text.segments()):
             rows = segment.tokens[: max(0, segment.last_word) + 1].to("cpu", torch.float64)
             sizes = rows.square().mean(1, keepdim=True).sqrt().clamp_min(1e-12)
             sketch = fingerprint((rows / sizes).reshape(1, -1))[:-2]
             shape = float(f"{len(segment.tokens)}.{rows.shape[1]:06d}")
-            found[f"{stream}.{index}" if index else stream] = (*sketch, round(float(sizes.log10().mean()), 6), shape)
+            found[f"{cond_input}.{index}" if index else cond_input] = (
+                *sketch,
+                round(float(sizes.log10().mean()), 6),
+                shape,
+            )
     return found
 
 

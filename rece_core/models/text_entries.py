@@ -13,7 +13,7 @@ from .text_preprocessors import TextPreprocessor
 Shapes = Mapping[str, tuple[int, ...]]
 
 PREFIXES = ("model.diffusion_model.", "diffusion_model.")  # in checkpoints, and in the host's models
-STREAM = re.compile(r"[a-z][a-z0-9_.]*")
+INPUT_NAME = re.compile(r"[a-z][a-z0-9_.]*")
 # What is behind the attention that reads a value projection, by the end of their names.
 OUTPUTS = {"to_v.weight": "to_out.0.", "to_v.0.weight": "to_out.0.", "v_proj.weight": "output_proj."}
 KEYS = ("to_k.weight", "to_k.0.weight", "k_proj.weight")
@@ -21,17 +21,17 @@ KEYS = ("to_k.weight", "to_k.0.weight", "k_proj.weight")
 
 @dataclass(frozen=True)
 class TextEntry:
-    """A weight that reads the text: its name in the model, its role, what of it reads the text, and which stream.
+    """A weight that reads the text: its name in the model, its role, and what of it reads which conditioning input.
 
     role: `key` or `value` of cross-attention, or `input`, a linear layer that all of the text passes on its way in.
-    shape: (rows, width) of the part that reads the stream. columns: (start, stop) of that part, where the stored weight
-    reads something else too, else None.
+    shape: (rows, width) of the part that reads the conditioning input. columns: (start, stop) of that part, where the
+    stored weight reads something else too, else None.
     """
 
     name: str
     role: str
     shape: tuple[int, int]
-    stream: str = "tokens"
+    cond_input: str = "tokens"
     columns: tuple[int, int] | None = None
 
 
@@ -39,8 +39,9 @@ class TextEntry:
 class Family:
     """A family as found in a model, all names as in that model.
 
-    entries: in the model's order. preprocessors: by stream, what happens to it before its entries read it. joins:
-    streams whose rows, after preprocessing, are read by the entries of another stream along with its own.
+    entries: in the model's order. preprocessors: by conditioning input, what happens to it before its entries read it.
+    joins: conditioning inputs whose rows, after preprocessing, are read by the entries of another conditioning input
+    along with its own.
     """
 
     name: str
@@ -49,19 +50,20 @@ class Family:
     joins: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def streams(self) -> tuple[str, ...]:
-        """The streams that the entries read, in their order."""
-        return tuple(dict.fromkeys(entry.stream for entry in self.entries))
+    def cond_inputs(self) -> tuple[str, ...]:
+        """The conditioning inputs that the entries read, in their order."""
+        return tuple(dict.fromkeys(entry.cond_input for entry in self.entries))
 
 
 def find_family(shapes: Shapes, patterns: str = "", host_class: str = "") -> Family:
     """The family of a model whose weights have these names and shapes, other parts of a checkpoint ignored.
 
-    `patterns`: the user's own choice of weights instead, a line each: a name, `*` for any characters, and the stream
-    after ` @ ` where that is not `tokens`. `host_class`: what the host calls the model, where there is one.
+    `patterns`: the user's own choice of weights instead, a line each: a name, `*` for any characters, and the
+    conditioning input after ` @ ` where that is not `tokens`. `host_class`: what the host calls the model, where there
+    is one.
 
     Raises ValueError when the family is unknown or can't be edited, when a pattern finds nothing, or when weights that
-    read one stream differ in width.
+    read one conditioning input differ in width.
     """
     prefix = next((prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in shapes)), "")
     own = {name.removeprefix(prefix): shape for name, shape in shapes.items() if name.startswith(prefix)}
@@ -71,15 +73,15 @@ def find_family(shapes: Shapes, patterns: str = "", host_class: str = "") -> Fam
         family = _resolve(_find_layout(own, host_class), own)
     _check_widths(family.entries)
     preprocessors = {
-        stream: replace(preprocessor, weights=tuple(prefix + name for name in preprocessor.weights))
-        for stream, preprocessor in family.preprocessors.items()
+        cond_input: replace(preprocessor, weights=tuple(prefix + name for name in preprocessor.weights))
+        for cond_input, preprocessor in family.preprocessors.items()
     }
     entries = tuple(replace(entry, name=prefix + entry.name) for entry in family.entries)
     return replace(family, entries=entries, preprocessors=preprocessors)
 
 
 def find_text_entries(shapes: Shapes, patterns: str = "") -> tuple[TextEntry, ...]:
-    """The text entries among a model's weights, over all streams, in the model's order; see `find_family`."""
+    """The text entries among a model's weights, in the model's order; see `find_family`."""
     return find_family(shapes, patterns).entries
 
 
@@ -130,8 +132,8 @@ def _has_width(layout: Layout, own: Shapes) -> bool:
 def _resolve(layout: Layout, own: Shapes) -> Family:
     entries = [entry for reader in layout.readers for entry in _find_read(reader, own)]
     preprocessors = {
-        stream: preprocessor
-        for stream, preprocessor in layout.preprocessors
+        cond_input: preprocessor
+        for cond_input, preprocessor in layout.preprocessors
         if all(name in own for name in preprocessor.weights)
     }
     return Family(layout.name, _order(entries, own), preprocessors, dict(layout.joins))
@@ -144,17 +146,19 @@ def _find_read(reader: Reader, own: Shapes) -> Iterator[TextEntry]:
         if len(shape) != 2 or reader.total not in (None, shape[1]) or (reader.oblong and shape[0] == shape[1]):
             continue
         start, stop = reader.columns or (0, shape[1])
-        stream = reader.name_stream(int(match["index"]), len(found)) if reader.name_stream else reader.stream
-        yield TextEntry(match.string, reader.role, (shape[0], stop - start), stream, reader.columns)
+        cond_input = reader.name_input(int(match["index"]), len(found)) if reader.name_input else reader.cond_input
+        yield TextEntry(match.string, reader.role, (shape[0], stop - start), cond_input, reader.columns)
 
 
 def _find_chosen(patterns: str, own: Shapes) -> Iterator[TextEntry]:
     named: dict[str, str] = {}
     for line in filter(None, map(str.strip, patterns.splitlines())):
-        pattern, _, stream = (part.strip() for part in line.partition("@"))
-        stream = stream or "tokens"
-        if not STREAM.fullmatch(stream):
-            raise ValueError(f"{line!r} names the stream {stream!r}; expected one word, such as tokens or pooled.")
+        pattern, _, cond_input = (part.strip() for part in line.partition("@"))
+        cond_input = cond_input or "tokens"
+        if not INPUT_NAME.fullmatch(cond_input):
+            raise ValueError(
+                f"{line!r} names the conditioning input {cond_input!r}; expected one word, such as tokens or pooled."
+            )
         pattern = pattern.removeprefix(next((each for each in PREFIXES if pattern.startswith(each)), ""))
         names = [name for name, shape in own.items() if len(shape) == 2 and fnmatchcase(name, pattern)]
         if not names:
@@ -165,12 +169,13 @@ def _find_chosen(patterns: str, own: Shapes) -> Iterator[TextEntry]:
             )
         for name in names:
             shape = own[name]
-            if named.setdefault(name, stream) != stream:
+            if named.setdefault(name, cond_input) != cond_input:
                 raise ValueError(
-                    f"{name} is named for two streams, {named[name]} and {stream}; expected one, since one operator "
+                    f"{name} is named for two conditioning inputs, {named[name]} and {cond_input}; expected one, "
+                    f"since one operator "
                     "goes into all of a weight. Leave it out of one of the two lines."
                 )
-            yield TextEntry(name, _guess_role(name), (shape[0], shape[1]), stream)
+            yield TextEntry(name, _guess_role(name), (shape[0], shape[1]), cond_input)
 
 
 def _guess_role(name: str) -> str:
@@ -188,10 +193,11 @@ def _order(entries: Iterable[TextEntry], own: Shapes) -> tuple[TextEntry, ...]:
 def _check_widths(entries: tuple[TextEntry, ...]) -> None:
     widths: dict[str, set[int]] = {}
     for entry in entries:
-        widths.setdefault(entry.stream, set()).add(entry.shape[1])
-    for stream, found in widths.items():
+        widths.setdefault(entry.cond_input, set()).add(entry.shape[1])
+    for cond_input, found in widths.items():
         if len(found) > 1:
             raise ValueError(
-                f"the weights that read the stream {stream!r} have several widths, {sorted(found)}; expected one. "
-                "Name a stream for each width, or leave out the weights that do not read the text."
+                f"the weights that read the conditioning input {cond_input!r} have several widths, {sorted(found)}; "
+                f"expected one. "
+                "Name a conditioning input for each width, or leave out the weights that do not read the text."
             )

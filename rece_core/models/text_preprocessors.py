@@ -1,4 +1,4 @@
-"""What a family does to a stream before its text entries read it. An operator is fitted to what comes out."""
+"""What a family does to an embedding before its text entries read it. An operator is fitted to what comes out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class TextPreprocessor:
 
     kind: `rms` (root mean square norm), `layer` (layer norm), `mlp` (two linear layers), `pool` (the mean put first,
     then positions added). weights: names of the model's weights it needs, in the order its kind reads them. eps: of a
-    norm. source: the encoder's stream that it is made from, where that is not the stream's own name.
+    norm. source: the encoder's conditioning input that it is made from, where that is not the conditioning input's own
+    name.
     """
 
     kind: str

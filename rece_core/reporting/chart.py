@@ -19,7 +19,12 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from ..erasing.erase import EpochRecord
 from .metrics import EntryChange, ErasureMetrics
 
-WIDTH, UPPER, LOWER, DPI = 1000, 600, 400, 100  # pixels: of the chart, of a stream's part of it, and of the weights'
+WIDTH, UPPER, LOWER, DPI = (
+    1000,
+    600,
+    400,
+    100,
+)  # pixels: of the chart, of a conditioning input's part of it, and of the weights'
 LETTERS, TITLE = 13, 15  # points, of 1/72 inch: 18 and 21 pixels, which can still be read at half the size
 # Okabe and Ito's colours, which all eyes tell apart; shapes and dashes tell the lines apart without them.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6E6E6E"
@@ -42,21 +47,23 @@ def render_chart(metrics: ErasureMetrics) -> Pixels:
 
 
 def draw_chart(metrics: ErasureMetrics) -> Figure:
-    """The chart as a figure that pyplot does not know: a row for each stream, and below them all the weights."""
-    streams = list(metrics.records)
-    heights = [*(UPPER for _ in streams), LOWER]
+    """The chart as a figure that pyplot does not know: a row a conditioning input, and below them all the weights."""
+    cond_inputs = list(metrics.records)
+    heights = [*(UPPER for _ in cond_inputs), LOWER]
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
     figure = Figure(figsize=(WIDTH / DPI, sum(heights) / DPI), dpi=DPI, layout=layout)
     FigureCanvasAgg(figure)
     figure.suptitle(_shorten(metrics.concepts, TITLE_LETTERS), fontsize=TITLE, fontweight="bold", parse_math=False)
     *rows, bottom = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for stream, row in zip(streams, rows, strict=True):
+    for cond_input, row in zip(cond_inputs, rows, strict=True):
         left, right = row.subplots(1, 2)
         draw_epochs(
-            left, metrics.records[stream], f"After each edit, {stream}" if len(streams) > 1 else "After each edit"
+            left,
+            metrics.records[cond_input],
+            f"After each edit, {cond_input}" if len(cond_inputs) > 1 else "After each edit",
         )
         row.legend(loc="outside lower center", ncols=len(LINES), fontsize=LETTERS, frameon=False)
-        draw_drifts(right, metrics.drifts[stream])
+        draw_drifts(right, metrics.drifts[cond_input])
     draw_changes(bottom.subplots(), metrics.changes)
     return figure
 

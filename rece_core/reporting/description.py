@@ -20,10 +20,13 @@ LEGEND = (
 def describe_erasure(erasure: Erasure) -> str:
     """What was erased, the measures after each edit as a table, and how to read them; several lines of plain text."""
     lines = [erasure.concepts.describe()]
-    for stream, part in erasure.parts.items():
-        lines += ["", f"stream '{stream}'"] if len(erasure.parts) > 1 else []
+    for cond_input, part in erasure.parts.items():
+        lines += ["", f"conditioning input '{cond_input}'"] if len(erasure.parts) > 1 else []
         lines += [describe_settings(part.settings), *([part.note] if part.note else []), "", *_tabulate(part.records)]
-    left_alone = [f"stream '{stream}' is left alone: {reason}" for stream, reason in erasure.left_alone.items()]
+    left_alone = [
+        f"conditioning input '{cond_input}' is left alone: {reason}"
+        for cond_input, reason in erasure.left_alone.items()
+    ]
     return "\n".join([*lines, *(["", *left_alone] if left_alone else []), "", LEGEND])
 
 
@@ -40,10 +43,12 @@ def describe_settings(settings: EraseSettings) -> str:
 def summarize_erasure(erasure: Erasure) -> str:
     """The same in a few short lines, for the face of a node."""
     lines = [erasure.concepts.summarize()]
-    for stream, part in erasure.parts.items():
-        name = f"{stream}, " if len(erasure.parts) > 1 else ""
+    for cond_input, part in erasure.parts.items():
+        name = f"{cond_input}, " if len(erasure.parts) > 1 else ""
         lines += [name + _line(record) for record in part.records]
-    return "\n".join([*lines, *(f"{stream}: left alone, {reason}" for stream, reason in erasure.left_alone.items())])
+    return "\n".join(
+        [*lines, *(f"{cond_input}: left alone, {reason}" for cond_input, reason in erasure.left_alone.items())]
+    )
 
 
 def _line(record: EpochRecord) -> str:

@@ -21,7 +21,7 @@ from ..texts.concepts import Concept, Concepts
 from .provenance import describe_provenance
 
 ORTHOGONAL_MAP, ERASER = "rotation.", "seal."  # names of the first files, which later ones keep
-OF_STREAM = "/"  # between the stream and what it is of, in the names of tensors
+OF_INPUT = "/"  # between the conditioning input and what it is of, in the names of tensors
 ERASER_PARTS = {"write": "project_left", "read": "project_right", "level": "target"}
 FORMAT = "rece-erasure"
 FORMAT_VERSION = 2
@@ -60,13 +60,13 @@ def load_erasure(path: Path) -> Erasure:
 
 def _collect_tensors(erasure: Erasure) -> dict[str, Tensor]:
     tensors: dict[str, Tensor] = {}
-    for stream, part in erasure.parts.items():
+    for cond_input, part in erasure.parts.items():
         operator = part.operator.compressed()
         named = {"operator.left": operator.left, "operator.right": operator.right}
         named |= {f"{ORTHOGONAL_MAP}{name}": turn for name, turn in part.orthogonal_maps.items()}
         for name, eraser in part.value_erasers.items():
             named |= {f"{ERASER}{name}.{stored}": getattr(eraser, side) for stored, side in ERASER_PARTS.items()}
-        tensors |= {f"{stream}{OF_STREAM}{name}": tensor.cpu().contiguous() for name, tensor in named.items()}
+        tensors |= {f"{cond_input}{OF_INPUT}{name}": tensor.cpu().contiguous() for name, tensor in named.items()}
     return tensors
 
 
@@ -101,10 +101,10 @@ def _check_format(metadata: dict[str, str], path: Path) -> None:
 def _restore(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> Erasure:
     concepts = json.loads(metadata["concepts"])
     parts = {}
-    for stream, fields in json.loads(metadata["parts"]).items():
-        start = f"{stream}{OF_STREAM}"
+    for cond_input, fields in json.loads(metadata["parts"]).items():
+        start = f"{cond_input}{OF_INPUT}"
         own = {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
-        parts[stream] = _restore_part(own, fields)
+        parts[cond_input] = _restore_part(own, fields)
     return Erasure(
         parts=parts,
         concepts=Concepts(

@@ -105,12 +105,12 @@ def describe_header(lora: LoraFile, erasure: Erasure) -> dict[str, str]:
 
 def count_steps(erasure: Erasure, model: TextModel) -> int:
     """How often `make_lora` calls back."""
-    return 2 * sum(len(model.streams.get(stream, ())) for stream in erasure.parts)
+    return 2 * sum(len(model.cond_inputs.get(cond_input, ())) for cond_input in erasure.parts)
 
 
 def _check_base(erasure: Erasure, model: TextModel, on_step: OnStep) -> None:
-    for stream, part in erasure.parts.items():
-        gram = accumulate_gram(model.read(model.streams[stream], on_step))
+    for cond_input, part in erasure.parts.items():
+        gram = accumulate_gram(model.read(model.cond_inputs[cond_input], on_step))
         if not same_fingerprint(part.base, fingerprint(gram.total)):
             raise ValueError(
                 "this is not the model that the erasure was made on, and a LoRA holds what changes in the weights of "
@@ -120,10 +120,10 @@ def _check_base(erasure: Erasure, model: TextModel, on_step: OnStep) -> None:
 
 
 def _sum_biases(erasure: Erasure, model: TextModel, read_behind: Callable[[str], Tensor]) -> dict[str, Tensor]:
-    """What all streams add to biases, by name, float32 on the CPU."""
+    """What all conditioning inputs add to biases, by name, float32 on the CPU."""
     sums: dict[str, Tensor] = {}
-    for stream, part in erasure.parts.items():
-        for name, change in part.bias_changes(model.streams[stream], model.shapes, read_behind).items():
+    for cond_input, part in erasure.parts.items():
+        for name, change in part.bias_changes(model.cond_inputs[cond_input], model.shapes, read_behind).items():
             added = change.to("cpu", torch.float32)
             sums[name] = sums[name] + added if name in sums else added
     return sums
@@ -141,7 +141,7 @@ def _name_keys(
 
 
 def _name_tensors(key: str, change: StoredChange, margins: tuple[int, int]) -> dict[str, Tensor]:
-    """The tensors of one weight, `margins` columns of zeros before and after those that read the stream."""
+    """The tensors of one weight, `margins` columns of zeros before and after those that read the conditioning input."""
     kohya = key.startswith(KOHYA)
     endings = KOHYA_PARTS if kohya else DIFFUSERS_PARTS
     wide = {name: part if name == "up" else pad(part, margins) for name, part in change.parts.items()}

@@ -24,7 +24,7 @@ def describe_provenance(erasure: Erasure) -> dict[str, str]:
     """
     fields: dict[str, Any] = {
         "concepts": asdict(replace(erasure.concepts, embeddings=())),  # what they were, M knows
-        "parts": {stream: _describe_part(part) for stream, part in erasure.parts.items()},
+        "parts": {cond_input: _describe_part(part) for cond_input, part in erasure.parts.items()},
         "text_encoder": dict(erasure.encoder),
         "left_alone": dict(erasure.left_alone),
         "text_weights": erasure.text_weights,
@@ -33,7 +33,9 @@ def describe_provenance(erasure: Erasure) -> dict[str, str]:
         "made_by": f"{MAKER} {__version__} with PyTorch {torch.__version__}",
         "made_on": erasure.family,
         "erased": erasure.concepts.describe(),
-        "how": "\n".join(f"{stream}: {describe_settings(part.settings)}" for stream, part in erasure.parts.items()),
+        "how": "\n".join(
+            f"{cond_input}: {describe_settings(part.settings)}" for cond_input, part in erasure.parts.items()
+        ),
         **{name: json.dumps(value, ensure_ascii=False) for name, value in fields.items()},
     }
 
@@ -44,7 +46,9 @@ def describe_origin(header: Mapping[str, str]) -> str:
     Of the model's fingerprint the first numbers, which tell models apart at a glance.
     """
     parts = json.loads(header["parts"])
-    bases = (f"{stream} {', '.join(f'{x:.2f}' for x in part['base_model'][:3])} …" for stream, part in parts.items())
+    bases = (
+        f"{cond_input} {', '.join(f'{x:.2f}' for x in part['base_model'][:3])} …" for cond_input, part in parts.items()
+    )
     maker = header.get("made_by", "an unknown version")
     return f"Made by {maker} on a model of the family {header['made_on']}; fingerprint: {'; '.join(bases)}"
 

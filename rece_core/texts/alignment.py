@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class EncodedText:
-    """A text as the model reads it, or one stream of it.
+    """A text as the model reads it, or one conditioning input of it.
 
     tokens: (n, d) text embedding, any float dtype and device. last_word: index of the row of the text's last word
     token. For a text without words, the row before its end, which is the start token where the encoder has one; -1

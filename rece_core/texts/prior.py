@@ -31,7 +31,7 @@ class Prior:
 
 
 class _Moments:
-    """The running sums of one stream's tokens."""
+    """The running sums of one conditioning input's tokens."""
 
     def __init__(self, width: int) -> None:
         self.moment, self.mean = torch.zeros(width, width, dtype=torch.float64), torch.zeros(width, dtype=torch.float64)
@@ -63,7 +63,7 @@ def accumulate_priors(
     captions: Sequence[str],
     on_step: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Prior]:
-    """The prior of each stream, given what its entries `read` of a text; `on_step` is called before each caption.
+    """The prior of each conditioning input, given what its entries `read` of a text; `on_step` is called per caption.
 
     Raises ValueError for no caption and for unequal widths.
     """
@@ -78,13 +78,13 @@ def accumulate_priors(
 
 def _accumulate(readings: Iterable[Mapping[str, tuple[EncodedText, ...]]]) -> dict[str, Prior]:
     sums: dict[str, _Moments] = {}
-    for streams in readings:
-        for stream, texts in streams.items():
+    for cond_inputs in readings:
+        for cond_input, texts in cond_inputs.items():
             for text in texts:
-                sums.setdefault(stream, _Moments(text.tokens.shape[1])).add(text)
+                sums.setdefault(cond_input, _Moments(text.tokens.shape[1])).add(text)
     if not sums:
         raise ValueError("no caption was given for the prior; expected at least one, a line each.")
-    return {stream: moments.finish() for stream, moments in sums.items()}
+    return {cond_input: moments.finish() for cond_input, moments in sums.items()}
 
 
 def choose_captions(concepts: Concepts) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from rece_core.erasing.erase import iterate_erasure
 from rece_core.erasing.erasure import Erasure, Part
 from rece_core.erasing.settings import EditSettings, EraseSettings
-from rece_core.models.fingerprint import Fingerprint, fingerprint, fingerprint_streams
+from rece_core.models.fingerprint import Fingerprint, fingerprint, fingerprint_inputs
 from rece_core.texts.alignment import EncodedText
 from rece_core.texts.concepts import parse_concepts
 from tests.core.random_models import make_operator, make_scene, randn
@@ -19,7 +19,7 @@ SETTINGS = EraseSettings(EditSettings(ridge=0.05, tokens="last"), epochs=2, iter
 
 
 def make_erasure() -> Erasure:
-    """Of two streams, the tokens' by three edits, with names and words of all kinds."""
+    """Of two conditioning inputs, the tokens' by three edits, with names and words of all kinds."""
     scene = make_scene()
     results = list(iterate_erasure(scene.gram, scene.texts, SETTINGS))
     records = tuple(result.record for result in results)
@@ -39,10 +39,10 @@ def make_erasure() -> Erasure:
 
 def fingerprints(tokens: Tensor, pooled: Tensor | None = None) -> dict[str, Fingerprint]:
     """Of a text encoder that gives these embeddings, the last word in row 5."""
-    streams = {"tokens": EncodedText("a text", tokens, 5)}
+    cond_inputs = {"tokens": EncodedText("a text", tokens, 5)}
     if pooled is not None:
-        streams["pooled"] = EncodedText("a text", pooled, 0)
-    return fingerprint_streams(streams)
+        cond_inputs["pooled"] = EncodedText("a text", pooled, 0)
+    return fingerprint_inputs(cond_inputs)
 
 
 def change_tokens(erasure: Erasure, **changes: Any) -> Erasure:

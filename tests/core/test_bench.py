@@ -70,9 +70,9 @@ def test_the_report_says_what_was_not_measured() -> None:
     assert "Accuracy" not in text
 
 
-def test_a_whole_model_is_timed_stream_by_stream() -> None:
+def test_a_whole_model_is_timed_input_by_input() -> None:
     run = run_family(TINY)
     assert set(run.stages) == {"tokens", "pooled"} and min(run.stages.values()) > 0
     table = format_families({"Flux.1": {"seconds": 2.345, "peak_bytes": 900_000_000}})
     assert "| Flux.1 | tokens (1 × d = 4096), pooled (1 × d = 768) | 2.35 | 900 |" in table
-    assert all(stream.heights for streams in FAMILIES.values() for stream in streams.values())
+    assert all(cond_input.heights for cond_inputs in FAMILIES.values() for cond_input in cond_inputs.values())

@@ -40,7 +40,7 @@ def make_metrics(epochs: int = 3, layers: Sequence[str] = ("in.0", "in.1", "out.
 
 
 def sdxl() -> ErasureMetrics:
-    """Many weights, and two streams: a pooled one that a single layer reads."""
+    """Many weights, and two conditioning inputs: a pooled one that a single layer reads."""
     metrics = make_metrics(50, [f"{part}.{i}" for part, count in PARTS.items() for i in range(count)], 40)
     label = EntryChange("model.label_emb.0.0.weight", "input", 0.3, "pooled")
     records = {**metrics.records, "pooled": make_metrics(1).records["tokens"]}
@@ -107,7 +107,7 @@ def test_only_the_texts_that_moved_most_are_shown_of_many() -> None:
     assert any("39.0%" in text for text in words) and not any("29.0%" in text for text in words)
 
 
-def test_each_stream_has_a_row_and_its_weights_a_colour() -> None:
+def test_each_input_has_a_row_and_its_weights_a_colour() -> None:
     words = [text for text, _ in list_texts(draw_chart(sdxl()))]
     for expected in ("After each edit, tokens", "After each edit, pooled", "input", "recoverable 45.0%"):
         assert expected in words, expected

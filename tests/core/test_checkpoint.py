@@ -64,10 +64,10 @@ def edit(matrix: Tensor, part: Part, eraser: ValueEraser | None) -> Tensor:
 
 def test_names_are_those_of_the_host(checkpoint: Checkpoint) -> None:
     family = checkpoint.model.family
-    assert (family.name, set(family.streams)) == ("SDXL", {"tokens", "pooled"})
+    assert (family.name, set(family.cond_inputs)) == ("SDXL", {"tokens", "pooled"})
     assert all(entry.name.startswith("diffusion_model.") for entry in family.entries)
     steps: list[str] = []
-    (pooled,) = checkpoint.model.read(checkpoint.model.streams["pooled"], steps.append)
+    (pooled,) = checkpoint.model.read(checkpoint.model.cond_inputs["pooled"], steps.append)
     assert pooled.matrix.shape == (16, 1280)
     assert torch.equal(pooled.matrix, checkpoint.file.read(f"{LABEL}weight")[:, :1280])
     assert steps == ["read label_emb.0.0.weight"]

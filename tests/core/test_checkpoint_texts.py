@@ -223,7 +223,7 @@ def test_texts_that_are_expected_are_encoded_together_and_alike(folder: Path, ki
     assert calls == [BATCH] * len(texts._encoders) + [len(asked) - BATCH] * len(texts._encoders)
     for one, other in zip(together, alone, strict=True):
         assert one.keys() == other.keys()
-        for stream, text in one.items():
-            assert (text.text, text.last_word) == (other[stream].text, other[stream].last_word)
-            assert deviation(text.tokens, other[stream].tokens) < 1e-5
+        for cond_input, text in one.items():
+            assert (text.text, text.last_word) == (other[cond_input].text, other[cond_input].last_word)
+            assert deviation(text.tokens, other[cond_input].tokens) < 1e-5
             assert text.tokens.untyped_storage().nbytes() == text.tokens.nbytes, "it would keep the batch in memory"

@@ -16,8 +16,8 @@ from rece_core.algebra.operator import Operator
 from rece_core.attacks.red_team import add_derived, find_direction, measure_attack
 from rece_core.erasing.derive import Derivation
 from rece_core.erasing.erase import EncodedConcepts, iterate_erasure, prepare_solvers
-from rece_core.erasing.erase_streams import erase_streams
 from rece_core.erasing.erasure import Part
+from rece_core.erasing.pipeline import erase_concepts
 from rece_core.erasing.plan import plan_erasure
 from rece_core.erasing.schedule import Goals
 from rece_core.erasing.settings import ITERATIONS, MODES, EditSettings, EraseSettings
@@ -157,7 +157,7 @@ def test_text_preprocessors(kind: str, shapes: list[tuple[int, ...]]) -> None:
 
 @pytest.mark.parametrize("goals", [None, Goals(0.2, 0.5)])
 @pytest.mark.parametrize("seal", [0.0, 0.7])
-def test_every_stream_hardened_measured_and_saved_as_a_lora(seal: float, goals: Goals | None) -> None:
+def test_every_input_hardened_measured_and_saved_as_a_lora(seal: float, goals: Goals | None) -> None:
     """A whole erasure as the nodes make it, with a found embedding among the targets, which lies on the device too."""
 
     def compute(device: torch.device) -> list[Any]:
@@ -167,11 +167,11 @@ def test_every_stream_hardened_measured_and_saved_as_a_lora(seal: float, goals: 
             "custom", "a red circle => a blue square", captions=CAPTIONS, embeddings=[randn(3, 6, WIDTH).to(device)]
         )
         settings = EraseSettings(EditSettings(mode="prior", ridge=1.0), 1, seal=seal)
-        erasure = erase_streams(plan_erasure(model, encode, concepts, settings, goals=goals))
+        erasure = erase_concepts(plan_erasure(model, encode, concepts, settings, goals=goals))
         found: list[Any] = [erasure.encoder]
-        for stream, part in erasure.parts.items():
+        for cond_input, part in erasure.parts.items():
             found += [part.base, part.operator.matrix(), part.settings]
-            entries = model.streams[stream]
+            entries = model.cond_inputs[cond_input]
             changes = [part.change_of(weight) for weight in model.read(entries, str)]
             biases = part.bias_changes(entries, model.shapes, weights.__getitem__)
             found += [*changes, *biases.values()]

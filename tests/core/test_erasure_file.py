@@ -108,11 +108,13 @@ def test_another_text_encoder() -> None:
     close = randn(1, 77, 24) + 0.05 * randn(5, 77, 24)
     note = erasure.check_encoder(fingerprints(close, randn(3, 1, 16)))
     assert "about" in note and note.endswith("as a copy in fp8 does, so all of it is approximate.")
-    with pytest.raises(ValueError, match=r"another text encoder.*\(stream 'tokens'\).* erase again on this one"):
+    with pytest.raises(
+        ValueError, match=r"another text encoder.*\(conditioning input 'tokens'\).* erase again on this one"
+    ):
         erasure.check_encoder(fingerprints(randn(2, 77, 24), randn(3, 1, 16)))
-    with pytest.raises(ValueError, match=r"another text encoder.*\(stream 'pooled'\)"):
+    with pytest.raises(ValueError, match=r"another text encoder.*\(conditioning input 'pooled'\)"):
         erasure.check_encoder(fingerprints(randn(1, 77, 24), randn(4, 1, 16)))
-    with pytest.raises(ValueError, match=r"another text encoder.*\(stream 'pooled'\)"):
+    with pytest.raises(ValueError, match=r"another text encoder.*\(conditioning input 'pooled'\)"):
         erasure.check_encoder(fingerprints(randn(1, 77, 24)))
 
 

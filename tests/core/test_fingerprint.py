@@ -18,7 +18,7 @@ from rece_core.models.fingerprint import (
     Fingerprint,
     estimate_difference,
     fingerprint,
-    fingerprint_streams,
+    fingerprint_inputs,
     same_fingerprint,
 )
 from rece_core.texts.alignment import EncodedText, join_segments
@@ -78,7 +78,7 @@ def test_it_goes_through_json_and_stays() -> None:
 
 
 def of_text(rows: Tensor, last_word: int = 5) -> Fingerprint:
-    return fingerprint_streams({"tokens": EncodedText("a text", rows, last_word)})["tokens"]
+    return fingerprint_inputs({"tokens": EncodedText("a text", rows, last_word)})["tokens"]
 
 
 @pytest.mark.parametrize("noise", [0.01, 0.05, 0.2])
@@ -118,7 +118,7 @@ def test_each_segment_has_its_own_and_padding_none() -> None:
     """As in SD3, where another T5 must be noticed beside the same CLIP, whose rows are larger."""
     clip, first, second = (EncodedText("a text", tokens(seed), 5) for seed in range(3))
     clip = EncodedText("a text", 100 * clip.tokens, 5)
-    one, other = (fingerprint_streams({"tokens": join_segments([clip, t5])}) for t5 in (first, second))
+    one, other = (fingerprint_inputs({"tokens": join_segments([clip, t5])}) for t5 in (first, second))
     assert set(one) == {"tokens", "tokens.1"}
     assert one["tokens"] == other["tokens"]
     assert estimate_difference(one["tokens.1"], other["tokens.1"]) > CLOSE
@@ -126,4 +126,4 @@ def test_each_segment_has_its_own_and_padding_none() -> None:
     padded[6:] = tokens(9)[6:]
     assert of_text(padded) == of_text(tokens(0))
     wordless = EncodedText("", torch.zeros(4, 96), -1)
-    assert all(map(math.isfinite, fingerprint_streams({"tokens": wordless})["tokens"]))
+    assert all(map(math.isfinite, fingerprint_inputs({"tokens": wordless})["tokens"]))

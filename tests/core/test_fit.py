@@ -9,9 +9,9 @@ import pytest
 from torch import Tensor
 
 from rece_core.algebra.gram import accumulate_gram
-from rece_core.erasing.erase_streams import erase_streams
 from rece_core.erasing.erasure import Erasure
 from rece_core.erasing.fit import check_fit, describe_fit
+from rece_core.erasing.pipeline import erase_concepts
 from rece_core.erasing.plan import plan_erasure
 from rece_core.erasing.settings import EditSettings, EraseSettings
 from rece_core.models.fingerprint import Fingerprint, fingerprint
@@ -25,13 +25,13 @@ CONCEPTS = parse_concepts("custom", "a red circle => a blue square")
 
 
 def erase(settings: EraseSettings, weights: Mapping[str, Tensor]) -> Erasure:
-    return erase_streams(plan_erasure(make_model(weights), encode, CONCEPTS, settings))
+    return erase_concepts(plan_erasure(make_model(weights), encode, CONCEPTS, settings))
 
 
 def read_bases(model: TextModel) -> dict[str, Fingerprint]:
     return {
-        stream: fingerprint(accumulate_gram(model.read(entries, lambda step: None)).total)
-        for stream, entries in model.streams.items()
+        cond_input: fingerprint(accumulate_gram(model.read(entries, lambda step: None)).total)
+        for cond_input, entries in model.cond_inputs.items()
     }
 
 
@@ -47,9 +47,11 @@ def test_the_first_edit_of_an_operator_without_value_erasers_is_that_of_any_chec
     ):
         here, there = erase(settings, made), erase(settings, other)
         lines = describe_fit(here, make_model(other), read_bases(make_model(other))).splitlines()
-        for (stream, part), line in zip(here.parts.items(), lines, strict=True):
-            moved = deviation(part.operator.matrix(), there.parts[stream].operator.matrix())
-            assert line.startswith(f"stream '{stream}': made on other weights of the same text encoder: ")
+        for (cond_input, part), line in zip(here.parts.items(), lines, strict=True):
+            moved = deviation(part.operator.matrix(), there.parts[cond_input].operator.matrix())
+            assert line.startswith(
+                f"conditioning input '{cond_input}': made on other weights of the same text encoder: "
+            )
             assert ("its first edit is exact" in line) == (settings.edit.mode != "orthogonal")
             assert ("epochs" in line.split("approximate")[1]) == (settings.epochs > 0)
             if settings.edit.mode != "orthogonal":
@@ -82,11 +84,13 @@ def test_another_family() -> None:
         check_fit(erasure, other)
 
 
-def test_a_stream_that_the_model_does_not_read() -> None:
+def test_a_input_that_the_model_does_not_read() -> None:
     erasure = erase(EraseSettings(epochs=0), make_weights())
     model = make_model(make_weights())
-    tokens = replace(model, family=Family("small", model.streams["tokens"]))
-    with pytest.raises(ValueError, match=r"for the stream 'pooled' too, .* family 'small' does not read \(.* tokens\)"):
+    tokens = replace(model, family=Family("small", model.cond_inputs["tokens"]))
+    with pytest.raises(
+        ValueError, match=r"for the conditioning input 'pooled' too, .* family 'small' does not read \(.* tokens\)"
+    ):
         check_fit(erasure, tokens)
     alone = replace(erasure, parts={"tokens": erasure.parts["tokens"]})
     check_fit(alone, tokens)
@@ -96,7 +100,7 @@ def test_a_stream_that_the_model_does_not_read() -> None:
 def test_another_width() -> None:
     erasure = erase(EraseSettings(epochs=0), make_weights())
     wide = replace(erasure.parts["pooled"], operator=make_operator(0, 18, 2))
-    with pytest.raises(ValueError, match=r"width 18, .* family 'small' reads width 16 \(stream 'pooled'\)"):
+    with pytest.raises(ValueError, match=r"width 18, .* family 'small' reads width 16 \(conditioning input 'pooled'\)"):
         check_fit(replace(erasure, parts={**erasure.parts, "pooled": wide}), make_model(make_weights()))
 
 

@@ -10,8 +10,8 @@ import torch
 from rece_core.algebra.gram import Weight, accumulate_pair_grams
 from rece_core.attacks.red_team import measure_attack
 from rece_core.erasing.derive import Derivation
-from rece_core.erasing.erase_streams import erase_streams
 from rece_core.erasing.memory import estimate_comparison, estimate_memory, require_comparison, require_memory
+from rece_core.erasing.pipeline import erase_concepts
 from rece_core.erasing.plan import Plan, plan_erasure
 from rece_core.erasing.settings import MODES, EditSettings, EraseSettings
 from rece_core.models.text_entries import Family, TextEntry
@@ -51,7 +51,7 @@ def make_plan(model: TextModel, settings: EraseSettings, rows: int = 4, width: i
 
 def measure(plan: Plan) -> int:
     with torch.no_grad(), PeakMemory() as memory:
-        erase_streams(plan)
+        erase_concepts(plan)
     return memory.peak
 
 
@@ -68,7 +68,7 @@ def test_it_is_what_an_erasure_takes(kind: str, mode: str, seal: float, epochs: 
     assert measure(plan) <= estimate_memory(plan) <= 1.5 * measure(plan)
 
 
-def test_streams_come_one_after_the_other_with_the_priors_of_all() -> None:
+def test_inputs_come_one_after_the_other_with_the_priors_of_all() -> None:
     settings = EraseSettings(EditSettings(mode="prior"), epochs=1)
     plan = plan_erasure(make_small(make_weights()), encode_small, parse_concepts("custom", "a => b"), settings)
     pooled = plan_erasure(

@@ -38,7 +38,7 @@ def change_tokens(**changes: object) -> Erasure:
 
 
 def read(*probes: EncodedText) -> list[dict[str, tuple[EncodedText, ...]]]:
-    """What a model with one stream reads of them."""
+    """What a model with one conditioning input reads of them."""
     return [{"tokens": (probe,)} for probe in probes]
 
 
@@ -60,7 +60,7 @@ def test_changes_and_drifts_are_those_of_the_edited_weights() -> None:
     assert metrics.records == {"tokens": erasure.parts["tokens"].records}
 
 
-def test_every_stream_is_measured_by_itself() -> None:
+def test_every_input_is_measured_by_itself() -> None:
     scene = make_scene()
     pooled = Weight("label.weight", "input", randn(7, 9, 16), "pooled")
     operator = make_operator(9, width=16, rank=2)
@@ -76,7 +76,11 @@ def test_every_stream_is_measured_by_itself() -> None:
     (drift,) = metrics.drifts["pooled"]
     assert drift == ("one", pytest.approx(float(moved / (pooled.matrix @ whole.tokens.T).norm()), rel=1e-9))
     text = describe_metrics(erasure, metrics)
-    for expected in ("stream 'pooled'", "drift of each probe in stream 'tokens'", "label.weight"):
+    for expected in (
+        "conditioning input 'pooled'",
+        "drift of each probe in conditioning input 'tokens'",
+        "label.weight",
+    ):
         assert expected in text and expected not in describe_metrics(plain, alone)
 
 

@@ -30,7 +30,7 @@ def _unet(width: int, **others: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
 
 
 def _pooled(family: Family) -> list[TextEntry]:
-    return [entry for entry in family.entries if entry.stream == "pooled"]
+    return [entry for entry in family.entries if entry.cond_input == "pooled"]
 
 
 def test_keys_and_values_of_cross_attention_alone() -> None:
@@ -59,7 +59,7 @@ def test_unets_by_the_width_of_their_text(width: int, name: str) -> None:
 def test_the_pooled_columns_of_sdxl_and_its_refiner(width: int, total: int) -> None:
     family = find_family(_unet(width, label_emb__0__0__weight=(1280, total)))
     assert _pooled(family) == [TextEntry("label_emb.0.0.weight", "input", (1280, 1280), "pooled", (0, 1280))]
-    assert family.streams == ("tokens", "pooled")
+    assert family.cond_inputs == ("tokens", "pooled")
 
 
 @pytest.mark.parametrize(("width", "total"), [(1024, 2048), (1024, 1536), (2048, 1536), (1024, 2816)])
@@ -88,12 +88,16 @@ def test_what_reads_a_picture_is_left_alone() -> None:
     assert [entry.name for entry in find_text_entries(shapes)] == ["text_embedding.0.weight"]
 
 
-def test_each_layer_of_a_language_model_is_a_stream() -> None:
+def test_each_layer_of_a_language_model_is_a_input() -> None:
     shapes = {f"caption_projection.{index}.linear.weight": (64, 4096) for index in range(49)}
     family = find_family(shapes)
-    streams = {entry.name.split(".")[1]: entry.stream for entry in family.entries}
-    assert streams["0"] == "llama.0" and streams["31"] == streams["47"] == "llama.31" and streams["48"] == "tokens"
-    assert len(family.streams) == 33
+    cond_inputs = {entry.name.split(".")[1]: entry.cond_input for entry in family.entries}
+    assert (
+        cond_inputs["0"] == "llama.0"
+        and cond_inputs["31"] == cond_inputs["47"] == "llama.31"
+        and cond_inputs["48"] == "tokens"
+    )
+    assert len(family.cond_inputs) == 33
 
 
 def test_what_lies_behind_a_value_projection() -> None:
@@ -146,7 +150,7 @@ def test_a_model_told_from_a_family_by_the_host_alone() -> None:
 def test_several_widths() -> None:
     other = "input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight"
     with pytest.raises(
-        ValueError, match=r"stream 'tokens' have several widths, \[768, 1024\]; expected one.*leave out"
+        ValueError, match=r"conditioning input 'tokens' have several widths, \[768, 1024\]; expected one.*leave out"
     ):
         find_text_entries({**SHAPES, f"diffusion_model.{other}": (320, 1024)})
 
@@ -176,8 +180,8 @@ def test_weights_the_user_names() -> None:
     [
         ("no.such.weight", r"no matrix .* named 'no\.such\.weight'.*among its 7 weights .*input_blocks"),
         ("out.0.weight", r"no matrix of this model is named 'out\.0\.weight'"),
-        ("*.attn2.to_k.weight @ two words", r"names the stream 'two words'; expected one word"),
-        ("*.to_?.weight", r"stream 'tokens' have several widths, \[320, 768\]"),
+        ("*.attn2.to_k.weight @ two words", r"names the conditioning input 'two words'; expected one word"),
+        ("*.to_?.weight", r"conditioning input 'tokens' have several widths, \[320, 768\]"),
     ],
 )
 def test_patterns_that_find_nothing_sensible(patterns: str, message: str) -> None:
@@ -185,9 +189,11 @@ def test_patterns_that_find_nothing_sensible(patterns: str, message: str) -> Non
         find_family(SHAPES, patterns)
 
 
-def test_a_weight_chosen_for_two_streams_is_refused() -> None:
+def test_a_weight_chosen_for_two_inputs_is_refused() -> None:
     shapes = {"txt_in.weight": (8, 16), "vec_in.weight": (8, 16)}
-    with pytest.raises(ValueError, match=r"txt_in\.weight is named for two streams, tokens and pooled; expected one.*"):
+    with pytest.raises(
+        ValueError, match=r"txt_in\.weight is named for two conditioning inputs, tokens and pooled; expected one.*"
+    ):
         find_family(shapes, "txt_in.weight\n*.weight @ pooled")
     twice = find_family(shapes, "txt_in.weight\ntxt_in.weight")
     assert [entry.name for entry in twice.entries] == ["txt_in.weight"]

@@ -1,4 +1,4 @@
-"""A small model that reads two streams, and a text encoder for it: both random, from a seed."""
+"""A small model that reads two conditioning inputs, and a text encoder for it: both random, from a seed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def make_model(weights: Mapping[str, Tensor], preprocessor: TextPreprocessor | N
             on_step(f"read {entry.name}")
             matrix = weights[entry.name]
             columns = matrix if entry.columns is None else matrix[:, slice(*entry.columns)]
-            yield Weight(entry.name, entry.role, columns, entry.stream)
+            yield Weight(entry.name, entry.role, columns, entry.cond_input)
 
     return TextModel(family, {name: tuple(weight.shape) for name, weight in weights.items()}, read, weights)
 

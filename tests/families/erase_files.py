@@ -76,12 +76,12 @@ def erase(case: Any, folder: Path, host: Path, encoders: Path) -> dict[str, Any]
         return {"refused": told.getvalue().strip()}
 
     operators = {
-        stream: (part.operator.left.float(), part.operator.right.float())
-        for stream, part in load_erasure(saved).parts.items()
+        cond_input: (part.operator.left.float(), part.operator.right.float())
+        for cond_input, part in load_erasure(saved).parts.items()
     }
     texts = encode(before, words)
     original = forward(model, case, texts)
-    turned = forward(model, case, {stream: turn(text, operators[stream]) for stream, text in texts.items()})
+    turned = forward(model, case, {cond_input: turn(text, operators[cond_input]) for cond_input, text in texts.items()})
     changed = load_weights(model, before, after)
     return {
         "difference": relative(forward(model, case, texts), turned),
@@ -92,7 +92,7 @@ def erase(case: Any, folder: Path, host: Path, encoders: Path) -> dict[str, Any]
 
 
 def encode(file: Path, words: Path) -> dict[str, torch.Tensor]:
-    """The target in every stream, by the text encoders in `file`."""
+    """The target in every conditioning input, by the text encoders in `file`."""
     from rece_core.checkpoints.checkpoint import open_checkpoint
     from rece_core.checkpoints.clip_texts import CheckpointTexts
     from rece_core.checkpoints.stored_encoders import find_encoders
@@ -101,7 +101,7 @@ def encode(file: Path, words: Path) -> dict[str, torch.Tensor]:
     checkpoint = open_checkpoint(file)
     encoders = find_encoders(checkpoint.file, checkpoint.model.family.name)
     given = CheckpointTexts(checkpoint.file, encoders, load_tokenizer(words))(TARGET)
-    return {stream: text.tokens for stream, text in given.items()}
+    return {cond_input: text.tokens for cond_input, text in given.items()}
 
 
 def load_weights(model: nn.Module, before: Path, after: Path) -> list[str]:

@@ -39,7 +39,10 @@ def move_rows(case: Any) -> dict[str, float]:
 
     if not hasattr(comfy.supported_models, case.model) or importlib.util.find_spec(case.needs) is None:
         return {}
-    model, texts = build(case), {stream: make_text(stream, width) for stream, width in case.streams.items()}
+    model, texts = (
+        build(case),
+        {cond_input: make_text(cond_input, width) for cond_input, width in case.cond_inputs.items()},
+    )
     mask = torch.ones(1, len(texts["tokens"]), dtype=torch.long)
     mask[:, -1] = 0
     before, moved = forward(model, case, texts, attention_mask=mask), {}

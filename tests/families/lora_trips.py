@@ -74,7 +74,7 @@ def go(case: Any) -> dict[str, Any]:
     }
     return {
         "prefix": re.match(r"lora_unet_|\w+\.", next(iter(lora.tensors)))[0],
-        "with_erasers": sorted(stream for stream, part in erasure.parts.items() if part.value_erasers),
+        "with_erasers": sorted(cond_input for cond_input, part in erasure.parts.items() if part.value_erasers),
         "difference": max(differences.values()),
         "changed": len(differences),
         "changed_outside": sorted(
@@ -89,7 +89,9 @@ def narrow(case: Any) -> Any:
     """`case` with a text as wide as this can hold."""
     if case.config.get("context_in_dim", 0) <= WIDEST:
         return case
-    return replace(case, config={**case.config, "context_in_dim": 1024}, streams={**case.streams, "tokens": 1024})
+    return replace(
+        case, config={**case.config, "context_in_dim": 1024}, cond_inputs={**case.cond_inputs, "tokens": 1024}
+    )
 
 
 def describe(weights: Mapping[str, Tensor]) -> Any:
@@ -102,13 +104,15 @@ def describe(weights: Mapping[str, Tensor]) -> Any:
 
     def read(entries: Any, on_step: Any) -> Iterator[Any]:
         for entry in entries:
-            yield Weight(entry.name, entry.role, weights[entry.name][:, slice(*entry.columns or (None,))], entry.stream)
+            yield Weight(
+                entry.name, entry.role, weights[entry.name][:, slice(*entry.columns or (None,))], entry.cond_input
+            )
 
     return TextModel(find_family(shapes), shapes, read)
 
 
 def make_erasure(model: Any) -> Any:
-    """A random operator for each stream, and a value eraser in each layer of those that can have one."""
+    """A random operator for each conditioning input, and a value eraser in each layer of those that can have one."""
     from rece_core.algebra.gram import accumulate_gram
     from rece_core.algebra.operator import Operator
     from rece_core.erasing.erasure import Erasure, Part
@@ -118,11 +122,11 @@ def make_erasure(model: Any) -> Any:
     from rece_core.texts.concepts import parse_concepts
 
     parts = {}
-    for stream, entries in model.streams.items():
-        left, right = make_operator(stream, entries[0].shape[1])
+    for cond_input, entries in model.cond_inputs.items():
+        left, right = make_operator(cond_input, entries[0].shape[1])
         value_erasers = {}
         try:
-            model.check_value_erasure(stream)
+            model.check_value_erasure(cond_input)
         except ValueError:
             pass
         else:
@@ -134,15 +138,17 @@ def make_erasure(model: Any) -> Any:
                 )
         base = fingerprint(accumulate_gram(model.read(entries, str)).total)
         settings = EraseSettings(EditSettings(), epochs=0, seal=0.9 if value_erasers else 0.0)
-        parts[stream] = Part(Operator(left.double(), right.double()), settings, (), base, value_erasers=value_erasers)
+        parts[cond_input] = Part(
+            Operator(left.double(), right.double()), settings, (), base, value_erasers=value_erasers
+        )
     return Erasure(parts, parse_concepts("style", "van gogh => art"), {}, model.family.name)
 
 
 def erase(model: Any, erasure: Any, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """All of `weights`, erased."""
     erased = {name: weight.clone() for name, weight in weights.items()}
-    for stream, part in erasure.parts.items():
-        entries = model.streams[stream]
+    for cond_input, part in erasure.parts.items():
+        entries = model.cond_inputs[cond_input]
         for entry, weight in zip(entries, model.read(entries, str), strict=True):
             erased[entry.name][:, slice(*entry.columns or (None,))] += erasure.change_of(weight)
         for name, change in part.bias_changes(entries, model.shapes, weights.__getitem__).items():

@@ -23,12 +23,12 @@ HEAD = """# Model families
 
 Made by `python -m tests.families.make_table` from the results of `tests/families`; don't edit by hand.
 
-For each family the host's own model class is built small, with random weights and the real widths of the text (but
-for Ideogram 4, whose text is 53248 wide). Its text entries are edited with a random operator M for each stream,
+For each family the host's own model class is built small, with random weights and the real widths of the text (but for
+Ideogram 4, whose text is 53248 wide). Its text entries are edited with a random operator M for each conditioning input,
 through the host's patcher. The table gives the relative difference between the edited model given c and the original
-given M c (after preprocessing, where there is any): rounding of float32. As a control, an edit of any one stream moves
-the output by at least {control:.0e}. No weight outside the table changes, and the model is restored to the bit when
-the patches are taken off.
+given M c (after preprocessing, where there is any): rounding of float32. As a control, an edit of any one conditioning
+input moves the output by at least {control:.0e}. No weight outside the table changes, and the model is restored to the
+bit when the patches are taken off.
 
 - *text entries*: the weights that read the text, `N` a number; *×* how many the small model has.
 - *preprocessor*: what the text passes before; the operator is fitted behind it.
@@ -65,7 +65,7 @@ def main() -> None:
     rows = [_row(name, results, hosts, loras, commands) for name in results[hosts[-1]]]
     proven = [case for cases in results.values() for case in cases.values() if "controls" in case]
     control = min(min(case["controls"].values()) for case in proven)
-    head = ["model", "text entries", "pooled and other streams", "preprocessor"]
+    head = ["model", "text entries", "pooled and other conditioning inputs", "preprocessor"]
     head += (
         [f"difference, {host}" for host in hosts]
         + ["value erasure"]
@@ -90,7 +90,7 @@ def _format_whole(results: Mapping[str, Any]) -> list[str]:
         [
             name,
             f"{case['parameters'] / 1e6:,.0f} million",
-            "<br>".join(f"{stream}: {len(part['names'])}" for stream, part in case["streams"].items()),
+            "<br>".join(f"{cond_input}: {len(part['names'])}" for cond_input, part in case["streams"].items()),
             *(_difference(results[host].get(name, {})) for host in hosts),
         ]
         for name, case in results[hosts[-1]].items()
@@ -125,24 +125,26 @@ def _row(
     commands: Mapping[str, Any],
 ) -> list[str]:
     case = results[hosts[-1]][name]
-    streams = case["streams"]
-    others = [stream for stream in streams if stream != "tokens"]
+    cond_inputs = case["streams"]
+    others = [cond_input for cond_input in cond_inputs if cond_input != "tokens"]
     differences = [_difference(results[host].get(name, {})) for host in hosts]
     trips = ["; ".join(dict.fromkeys(cases[name] for cases in loras.values() if name in cases)) or "-"] if loras else []
     preprocessors = [
-        f"{stream}: {PREPROCESSORS[part['preprocessor']]}" for stream, part in streams.items() if part["preprocessor"]
+        f"{cond_input}: {PREPROCESSORS[part['preprocessor']]}"
+        for cond_input, part in cond_inputs.items()
+        if part["preprocessor"]
     ]
     preprocessors += [
-        f"{stream}: {PREPROCESSORS[preprocessor]}, then read with {target}"
-        for stream, (target, preprocessor) in case["joins"].items()
+        f"{cond_input}: {PREPROCESSORS[preprocessor]}, then read with {target}"
+        for cond_input, (target, preprocessor) in case["joins"].items()
     ]
     return [
         name,
-        _entries(streams["tokens"]) if "tokens" in streams else "-",
-        "<br>".join(f"{stream}: {_entries(streams[stream])}" for stream in others) or "-",
+        _entries(cond_inputs["tokens"]) if "tokens" in cond_inputs else "-",
+        "<br>".join(f"{cond_input}: {_entries(cond_inputs[cond_input])}" for cond_input in others) or "-",
         "<br>".join(preprocessors) or "-",
         *differences,
-        _describe_value_erasure(streams),
+        _describe_value_erasure(cond_inputs),
         *trips,
         _command(name, commands),
     ]
@@ -161,7 +163,7 @@ def _difference(case: Mapping[str, Any]) -> str:
 
 
 def _entries(part: Mapping[str, Any]) -> str:
-    """The names of a stream's entries, several in one with their numbers left out, and the width they read."""
+    """The names of an input's entries, several in one with their numbers left out, and the width they read."""
     names = [name.removesuffix(".weight") for name in part["names"]]
     if len(names) > 1:
         names = [re.sub(r"(?<=\.)\d+(?=\.)|(?<=block)\d+", "N", name) for name in names]
@@ -170,8 +172,8 @@ def _entries(part: Mapping[str, Any]) -> str:
     return f"{', '.join(f'`{name}`' for name in short)} × {len(part['names'])}, width {part['width']}{columns}"
 
 
-def _describe_value_erasure(streams: Mapping[str, Any]) -> str:
-    without = [stream for stream, part in streams.items() if part["seal"]]
+def _describe_value_erasure(cond_inputs: Mapping[str, Any]) -> str:
+    without = [cond_input for cond_input, part in cond_inputs.items() if part["seal"]]
     return "yes" if not without else f"no bias for {', '.join(without)}"
 
 

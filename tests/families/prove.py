@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 from cases import CASES, FULL_SIZE
-from run_model import PREFIX, ROOT, Streams, build, forward, make_text, relative
+from run_model import PREFIX, ROOT, CondInputs, build, forward, make_text, relative
 from torch import nn
 from turn_texts import Operator, make_operator, turn, turn_behind_preprocessors
 
@@ -65,12 +65,14 @@ def prove(case: Any) -> dict[str, Any]:
     weights = {f"{PREFIX}{name}": weight for name, weight in model.diffusion_model.state_dict().items()}
     shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
     family = find_family(shapes)
-    texts = {stream: make_text(stream, width) for stream, width in case.streams.items()}
-    widths = {entry.stream: entry.shape[1] for entry in family.entries}
-    operators = {stream: make_operator(stream, width) for stream, width in widths.items()}
+    texts = {cond_input: make_text(cond_input, width) for cond_input, width in case.cond_inputs.items()}
+    widths = {entry.cond_input: entry.shape[1] for entry in family.entries}
+    operators = {cond_input: make_operator(cond_input, width) for cond_input, width in widths.items()}
     turned_texts = {
-        stream: turn(text, operators[stream]) if stream in operators and stream not in family.preprocessors else text
-        for stream, text in texts.items()
+        cond_input: turn(text, operators[cond_input])
+        if cond_input in operators and cond_input not in family.preprocessors
+        else text
+        for cond_input, text in texts.items()
     }
 
     original, sums = forward(model, case, texts), add_up(model)
@@ -79,9 +81,9 @@ def prove(case: Any) -> dict[str, Any]:
     with edit(model, weights, family, operators):
         edited, edited_sums = forward(model, case, texts), add_up(model)
     alone = {}
-    for stream in operators:
-        with edit(model, weights, family, {stream: operators[stream]}):
-            alone[stream] = relative(forward(model, case, texts), original)
+    for cond_input in operators:
+        with edit(model, weights, family, {cond_input: operators[cond_input]}):
+            alone[cond_input] = relative(forward(model, case, texts), original)
     changed = {name for name in sums if edited_sums[name] != sums[name]}
     return {
         "family": family.name,
@@ -93,8 +95,10 @@ def prove(case: Any) -> dict[str, Any]:
         "restored": bool(torch.equal(forward(model, case, texts), original)) and add_up(model) == sums,
         "changed_outside": sorted(changed - {entry.name for entry in family.entries}),
         "left_unchanged": sorted({entry.name for entry in family.entries} - changed),
-        "joins": {stream: [target, family.preprocessors[stream].kind] for stream, target in family.joins.items()},
-        "streams": {stream: describe(family, stream, shapes) for stream in operators},
+        "joins": {
+            cond_input: [target, family.preprocessors[cond_input].kind] for cond_input, target in family.joins.items()
+        },
+        "streams": {cond_input: describe(family, cond_input, shapes) for cond_input in operators},
     }
 
 
@@ -115,16 +119,16 @@ def add_up(model: nn.Module) -> dict[str, int]:
 
 
 @contextlib.contextmanager
-def edit(model: nn.Module, weights: Streams, family: Any, operators: Mapping[str, Operator]) -> Iterator[None]:
+def edit(model: nn.Module, weights: CondInputs, family: Any, operators: Mapping[str, Operator]) -> Iterator[None]:
     """While this is open, the host's own patcher holds W M for every text entry."""
     import comfy.model_patcher
 
     patcher = comfy.model_patcher.ModelPatcher(model, torch.device("cpu"), torch.device("cpu"))
     patches: dict[Any, Any] = {}
     for entry in family.entries:
-        if entry.stream in operators:
+        if entry.cond_input in operators:
             start, stop = entry.columns or (0, entry.shape[1])
-            left, right = operators[entry.stream]
+            left, right = operators[entry.cond_input]
             change = weights[entry.name][:, start:stop] @ left @ right.T
             key = (entry.name, (1, start, stop - start)) if entry.columns else entry.name
             patches[key] = ("diff", (change,))
@@ -137,11 +141,11 @@ def edit(model: nn.Module, weights: Streams, family: Any, operators: Mapping[str
         patcher.unpatch_model(device_to=torch.device("cpu"))
 
 
-def describe(family: Any, stream: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-    """What the table says of `stream` in this model."""
+def describe(family: Any, cond_input: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """What the table says of `cond_input` in this model."""
     from rece_core.models.text_entries import find_output
 
-    entries = [entry for entry in family.entries if entry.stream == stream]
+    entries = [entry for entry in family.entries if entry.cond_input == cond_input]
     seal = ""
     try:
         for entry in entries:
@@ -149,7 +153,7 @@ def describe(family: Any, stream: str, shapes: Mapping[str, tuple[int, ...]]) ->
                 find_output(entry, shapes)
     except ValueError as error:
         seal = str(error)
-    preprocessor = family.preprocessors.get(stream)
+    preprocessor = family.preprocessors.get(cond_input)
     return {
         "names": [entry.name.removeprefix(PREFIX) for entry in entries],
         "width": entries[0].shape[1],

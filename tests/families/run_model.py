@@ -12,7 +12,7 @@ from torch import Tensor, nn
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "diffusion_model."
 TOKENS = 6
-Streams = Mapping[str, Tensor]
+CondInputs = Mapping[str, Tensor]
 
 
 def build(case: Any) -> nn.Module:
@@ -51,13 +51,13 @@ def known_fields(case: Any) -> dict[str, Any]:
     return {name: value for name, value in case.config.items() if name in fields}
 
 
-def make_text(stream: str, width: int) -> Tensor:
+def make_text(cond_input: str, width: int) -> Tensor:
     """A random embedding, (rows, width): a pooled one has one row, those of HunyuanDiT their full length."""
-    rows = 77 if width == 1024 and stream == "tokens" else {"pooled": 1, "t5": 256}.get(stream, TOKENS)
-    return torch.randn(rows, width, generator=torch.Generator().manual_seed(sum(stream.encode())))
+    rows = 77 if width == 1024 and cond_input == "tokens" else {"pooled": 1, "t5": 256}.get(cond_input, TOKENS)
+    return torch.randn(rows, width, generator=torch.Generator().manual_seed(sum(cond_input.encode())))
 
 
-def forward(model: nn.Module, case: Any, texts: Streams, **given: Any) -> Tensor:
+def forward(model: nn.Module, case: Any, texts: CondInputs, **given: Any) -> Tensor:
     """The model's output for `texts` and whatever else is `given`, conditions made as the host's samplers do."""
     generator = torch.Generator().manual_seed(2)
     noise = torch.randn(case.latent, generator=generator)
@@ -78,7 +78,7 @@ def forward(model: nn.Module, case: Any, texts: Streams, **given: Any) -> Tensor
     return model.apply_model(noise, sigma, **ready)
 
 
-def name_conditions(texts: Streams) -> dict[str, Any]:
+def name_conditions(texts: CondInputs) -> dict[str, Any]:
     """`texts` under the names that the host's text encoders give them."""
     named: dict[str, Any] = {}
     if "tokens" in texts:
@@ -91,7 +91,7 @@ def name_conditions(texts: Streams) -> dict[str, Any]:
         named["attention_mask_mt5xl"] = torch.ones(1, len(texts["t5"]))
     if "byt5" in texts:
         named["conditioning_byt5small"] = texts["byt5"][None]
-    layers = [texts[stream] for stream in sorted(texts) if stream.startswith("llama.")]
+    layers = [texts[cond_input] for cond_input in sorted(texts) if cond_input.startswith("llama.")]
     if layers:
         named["conditioning_llama3"] = torch.stack(layers)[None]
     return named

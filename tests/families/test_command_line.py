@@ -55,5 +55,5 @@ def test_it_erases_or_says_why_not(findings: Mapping[str, Any], case: str) -> No
     assert "refused" not in found, found["refused"]
     assert found["difference"] <= ROUNDING
     assert found["moved"] >= CLEAR, "control: the erasure moves this text"
-    assert found["streams"] == sorted(CASES[case].streams)
+    assert found["streams"] == sorted(CASES[case].cond_inputs)
     assert all(name.endswith(("to_k.weight", "to_v.weight", "label_emb.0.0.weight")) for name in found["changed"])

@@ -34,14 +34,14 @@ def found(findings: Mapping[str, Any], case: str) -> Mapping[str, Any]:
 
 def test_the_table_knows_it(found: Mapping[str, Any], case: str) -> None:
     assert found["family"] == CASES[case].family
-    assert set(found["streams"]) <= {*CASES[case].streams, "t5_pooled"}
+    assert set(found["streams"]) <= {*CASES[case].cond_inputs, "t5_pooled"}
 
 
 def test_edited_it_is_the_original_on_moved_texts(found: Mapping[str, Any]) -> None:
     assert found["difference"] <= ROUNDING
 
 
-def test_each_stream_makes_a_difference(found: Mapping[str, Any]) -> None:
+def test_each_input_makes_a_difference(found: Mapping[str, Any]) -> None:
     assert min(found["controls"].values()) >= CLEAR
 
 

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from run_model import PREFIX, Streams, relative
+from run_model import PREFIX, CondInputs, relative
 from torch import Tensor, nn
 
 Operator = tuple[Tensor, Tensor]
 
 
-def make_operator(stream: str, width: int) -> Operator:
+def make_operator(cond_input: str, width: int) -> Operator:
     """left, right (width, 4) of M = I + left rightᵀ, far from I."""
-    generator = torch.Generator().manual_seed(1 + sum(stream.encode()))
+    generator = torch.Generator().manual_seed(1 + sum(cond_input.encode()))
     left, right = (torch.randn(width, 4, generator=generator) for _ in range(2))
     return left / width**0.5, right / 2
 
@@ -34,16 +34,16 @@ def turn_back(tokens: Tensor, operator: Operator) -> Tensor:
 
 @contextlib.contextmanager
 def turn_behind_preprocessors(
-    model: nn.Module, family: Any, operators: Mapping[str, Operator], weights: Streams
+    model: nn.Module, family: Any, operators: Mapping[str, Operator], weights: CondInputs
 ) -> Iterator[list[float]]:
-    """While this is open, streams with a preprocessor are multiplied after it by the operator of what reads them.
+    """While this is open, inputs with a preprocessor are multiplied after it by the operator of what reads them.
 
     Yields a list that fills with how far `preprocess` is from what the host's own modules give.
     """
     network, found = model.diffusion_model, []
     with contextlib.ExitStack() as turned:
-        for stream, preprocessor in family.preprocessors.items():
-            operator = operators[family.joins.get(stream, stream)]
+        for cond_input, preprocessor in family.preprocessors.items():
+            operator = operators[family.joins.get(cond_input, cond_input)]
             compare = _Comparison(preprocessor, weights, found)
             if preprocessor.kind == "pool":
                 turned.enter_context(_turn_pooler(network.pooler, operator, compare))
@@ -57,7 +57,7 @@ def turn_behind_preprocessors(
 class _Comparison:
     """Adds to `found` how far the pack's `preprocessor` is from what the host's own gives."""
 
-    def __init__(self, preprocessor: Any, weights: Streams, found: list[float]) -> None:
+    def __init__(self, preprocessor: Any, weights: CondInputs, found: list[float]) -> None:
         self._preprocessor, self._found = preprocessor, found
         self._weights = {name: weights[name].clone() for name in preprocessor.weights}
 

@@ -76,7 +76,7 @@ def describe(clip: Any, texts: Any) -> dict[str, Any]:
             "wordless": {repr(text): show(texts.encode_prompt(clip, text)) for text in ("", " ")},
             "put_back": check_put_back(pairs[0][0]),
             "long": try_long(clip, texts),
-            "anchored": align_streams(texts.encode_prompt(clip, ANCHOR), pairs[0][0]),
+            "anchored": align_inputs(texts.encode_prompt(clip, ANCHOR), pairs[0][0]),
         }
 
 
@@ -88,36 +88,36 @@ def try_long(clip: Any, texts: Any) -> dict[str, Any] | str:
         return str(error)
 
 
-def align_streams(anchor: Any, concept: Any) -> dict[str, Any]:
+def align_inputs(anchor: Any, concept: Any) -> dict[str, Any]:
     """How many rows of the concept face rows of the anchor, and whether the first and the last do as they should."""
     from harness.pack import import_pack
 
     alignment = import_pack("rece_core.texts.alignment")
     found = {}
-    for stream, text in concept.streams.items():
+    for cond_input, text in concept.cond_inputs.items():
         rows = []
-        for one, other in alignment.zip_segments([text, anchor.streams[stream]]):
+        for one, other in alignment.zip_segments([text, anchor.cond_inputs[cond_input]]):
             source, goal = alignment.align(one, other, "from subject")
             behind = [len(each.tokens) - each.last_word for each in (one, other)]
             in_step = torch.equal(source[0], one.tokens[one.last_word])
             in_step &= torch.equal(goal[0], other.tokens[other.last_word])
             in_step &= torch.equal(goal[-1], other.tokens[other.last_word + len(goal) - 1])
             rows.append({"aligned": len(source), "behind": behind, "in_step": in_step})
-        found[stream] = rows
+        found[cond_input] = rows
     return found
 
 
 def compare(one: Any, other: Any) -> dict[str, Any]:
-    """For each stream: number of rows, last words, and the rows of each segment that differ between two texts."""
+    """For each input: number of rows, last words, and the rows of each segment that differ between two texts."""
     found = {}
-    for stream, text in one.streams.items():
-        both = zip(text.segments(), other.streams[stream].segments(), strict=True)
-        found[stream] = {**shape(text), "differ": [find_difference(a.tokens, b.tokens) for a, b in both]}
+    for cond_input, text in one.cond_inputs.items():
+        both = zip(text.segments(), other.cond_inputs[cond_input].segments(), strict=True)
+        found[cond_input] = {**shape(text), "differ": [find_difference(a.tokens, b.tokens) for a, b in both]}
     return found
 
 
 def show(prompt: Any) -> dict[str, Any]:
-    return {stream: shape(text) for stream, text in prompt.streams.items()}
+    return {cond_input: shape(text) for cond_input, text in prompt.cond_inputs.items()}
 
 
 def shape(text: Any) -> dict[str, Any]:
@@ -136,14 +136,14 @@ def find_difference(one: Tensor, other: Tensor) -> list[int]:
 
 
 def check_put_back(prompt: Any) -> dict[str, Any]:
-    """How many rows of the conditioning change when each stream is doubled, and how many rows both have."""
+    """How many rows of the conditioning change when each conditioning input is doubled, and how many rows both have."""
     ((cond, passed),) = prompt.to_conditioning()
     found = {}
-    for stream, text in prompt.streams.items():
-        ((new_cond, new_passed),) = prompt.replaced({stream: 2 * text.tokens}).to_conditioning()
+    for cond_input, text in prompt.cond_inputs.items():
+        ((new_cond, new_passed),) = prompt.replaced({cond_input: 2 * text.tokens}).to_conditioning()
         whole, new = {**passed, "cond": cond}, {**new_passed, "cond": new_cond}
         ((key, old),) = [(name, whole[name]) for name in whole if new[name] is not whole[name]]
-        found[stream] = {
+        found[cond_input] = {
             "changed": int((new[key] != old).flatten(0, -2).any(1).sum()),
             "seen": len(text.tokens),
             "of": old.shape[-2],
@@ -176,7 +176,7 @@ def compare_to(clip: Any, texts: Any, change: Change) -> dict[str, float]:
         after = texts.fingerprint_encoder(clip)
         for name, weight in weights.items():
             weight.copy_(kept[name])
-    return {stream: estimate(before[stream], after[stream]) for stream in before}
+    return {cond_input: estimate(before[cond_input], after[cond_input]) for cond_input in before}
 
 
 def draw_t5(name: str, weight: nn.Parameter) -> None:

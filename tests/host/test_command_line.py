@@ -76,8 +76,8 @@ def test_the_text_encoders_give_what_the_host_gives(server: Server, tmp_path: Pa
     expected, file = load_file(tmp_path / "texts.safetensors"), open_tensor_file(path)
     encode = CheckpointTexts(file, find_encoders(file, family), load_tokenizer(server.host.folder / IN_HOST))
     for number, text in enumerate(TEXTS):
-        for stream, encoded in encode(text).items():
-            given = expected[f"{stream}.{number}"]
+        for cond_input, encoded in encode(text).items():
+            given = expected[f"{cond_input}.{number}"]
             assert encoded.tokens.shape == given.shape
             assert float((encoded.tokens - given).norm() / given.norm()) < 1e-5
     path.unlink()

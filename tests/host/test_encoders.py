@@ -1,4 +1,4 @@
-"""Every text encoder of the host: which streams it gives, which rows are words, and what the model's mask hides."""
+"""Every text encoder of the host: which inputs it gives, which rows are words, and what the model's mask hides."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from rece_core.models.fingerprint import CLOSE, TOLERANCE
 
 SCRIPT = Path(__file__).with_name("encode_texts.py")
 
-#: The streams of each text encoder besides `tokens`, and what it reads of a text of 130 words: the most it can, or all.
-STREAMS = {
+#: The conditioning inputs of each text encoder besides `tokens`, and what it reads of a text of 130 words: the most it
+#: can, or all.
+COND_INPUTS = {
     "sd1": ("pooled",),
     "sd2": ("pooled",),
     "sdxl": ("pooled",),
@@ -82,7 +83,7 @@ def encoded(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Encoded:
     return found
 
 
-@pytest.fixture(params=STREAMS)
+@pytest.fixture(params=COND_INPUTS)
 def name(request: pytest.FixtureRequest, encoded: Encoded) -> str:
     """A text encoder that this host has."""
     if "absent" in encoded[request.param]:
@@ -91,11 +92,11 @@ def name(request: pytest.FixtureRequest, encoded: Encoded) -> str:
 
 
 def test_every_encoder_is_listed(encoded: Encoded) -> None:
-    assert set(encoded) == set(STREAMS)
+    assert set(encoded) == set(COND_INPUTS)
 
 
-def test_its_streams(name: str, encoded: Encoded) -> None:
-    assert set(encoded[name]["pairs"][0]) == {"tokens", *STREAMS[name]}
+def test_its_inputs(name: str, encoded: Encoded) -> None:
+    assert set(encoded[name]["pairs"][0]) == {"tokens", *COND_INPUTS[name]}
 
 
 def test_the_last_word_is_where_texts_differ(name: str, encoded: Encoded) -> None:
@@ -113,9 +114,9 @@ def test_longer_texts_have_their_last_word_further_on(name: str, encoded: Encode
 
 def test_a_text_without_words_ends_before_any_word(name: str, encoded: Encoded) -> None:
     wordless = encoded[name]["wordless"]["''"]
-    for stream, found in encoded[name]["pairs"][1].items():
-        for nothing, word in zip(wordless[stream]["last_words"], found["last_words"], strict=True):
-            assert nothing == (word if stream == "pooled" or name in SPACED else word - 1)
+    for cond_input, found in encoded[name]["pairs"][1].items():
+        for nothing, word in zip(wordless[cond_input]["last_words"], found["last_words"], strict=True):
+            assert nothing == (word if cond_input == "pooled" or name in SPACED else word - 1)
 
 
 def test_rows_face_each_other_from_the_last_words_on(name: str, encoded: Encoded) -> None:
@@ -134,10 +135,10 @@ def test_texts_too_long(name: str, encoded: Encoded) -> None:
 
 
 def test_what_a_mask_hides_is_no_row(name: str, encoded: Encoded) -> None:
-    for stream, put in encoded[name]["put_back"].items():
-        rows = encoded[name]["pairs"][0][stream]["rows"]
-        if stream in MASKED.get(name, {}):
-            assert ((put["seen"], put["of"]), rows) == (MASKED[name][stream], [MASKED[name][stream][0]])
+    for cond_input, put in encoded[name]["put_back"].items():
+        rows = encoded[name]["pairs"][0][cond_input]["rows"]
+        if cond_input in MASKED.get(name, {}):
+            assert ((put["seen"], put["of"]), rows) == (MASKED[name][cond_input], [MASKED[name][cond_input][0]])
             assert any("attention_mask" in key for key in put["passed"])
         elif name in ZEROED:
             assert ((put["seen"], put["of"]), rows) == (ZEROED[name], [ZEROED[name][0]])
@@ -148,20 +149,20 @@ def test_what_a_mask_hides_is_no_row(name: str, encoded: Encoded) -> None:
 @pytest.mark.parametrize("copied", ["sd1", "flux", "z-image"])
 def test_a_copy_in_another_type_is_the_same_encoder(copied: str, encoded: Encoded) -> None:
     copies = encoded[copied]["copies"]
-    for stream in encoded[copied]["pairs"][0]:
-        assert max(copies["float16"][stream], copies["bfloat16"][stream]) < TOLERANCE
-        assert TOLERANCE < copies["float8_e4m3fn"][stream] < CLOSE < copies["other"][stream]
+    for cond_input in encoded[copied]["pairs"][0]:
+        assert max(copies["float16"][cond_input], copies["bfloat16"][cond_input]) < TOLERANCE
+        assert TOLERANCE < copies["float8_e4m3fn"][cond_input] < CLOSE < copies["other"][cond_input]
 
 
 @pytest.mark.parametrize(("swapped", "stream", "same"), [("sd3", "tokens.1", "tokens"), ("flux", "tokens", "pooled")])
-def test_another_t5_beside_the_same_clip(swapped: str, stream: str, same: str, encoded: Encoded) -> None:
+def test_another_t5_beside_the_same_clip(swapped: str, cond_input: str, same: str, encoded: Encoded) -> None:
     found = encoded[swapped]["another t5"]
-    assert found[stream] > CLOSE
+    assert found[cond_input] > CLOSE
     assert found[same] == found["pooled"] == 0
 
 
 def test_embeddings_put_back(name: str, encoded: Encoded) -> None:
-    """Doubling a stream changes its own rows of the conditioning, and nothing else."""
-    for stream, put in encoded[name]["put_back"].items():
-        assert put["changed"] == put["seen"] > 0, stream
+    """Doubling a conditioning input changes its own rows of the conditioning, and nothing else."""
+    for cond_input, put in encoded[name]["put_back"].items():
+        assert put["changed"] == put["seen"] > 0, cond_input
         assert {"cond", "pooled_output"} <= set(put["passed"])

@@ -83,8 +83,8 @@ def test_given_a_text_the_edited_model_draws_what_the_original_draws_given_both_
     for node in apart:  # controls: the second door matters, and so does the first
         assert float(result.text(node)[0]) > APART
     (on,), (off,) = (result.text(node) for node in told)
-    assert "stream 'tokens'" in on and "stream 'pooled'" in on and "left alone" not in on
-    assert "stream 'pooled' is left alone: switched off" in off and "stream 'tokens'" not in off
+    assert "conditioning input 'tokens'" in on and "conditioning input 'pooled'" in on and "left alone" not in on
+    assert "conditioning input 'pooled' is left alone: switched off" in off and "conditioning input 'tokens'" not in off
 
 
 @pytest.mark.parametrize("changes", [{"seal": 1.0}, {"mode": "orthogonal"}], ids=lambda each: str(each))
@@ -125,7 +125,7 @@ def test_the_saved_model_has_the_change_in_those_columns_alone(client: Client, s
     assert changed[:, :1280].any(0).all() and not changed[:, 1280:].any()
 
 
-def test_what_is_derived_from_the_unedited_model_is_the_target_in_both_streams(client: Client) -> None:
+def test_what_is_derived_from_the_unedited_model_is_the_target_in_both_inputs(client: Client) -> None:
     graph = PooledGraph()
     derived = graph.derive(graph.model, derivation_ridge=1e-4, ridge_scale="relative")
     measures = graph.show(derived[1])
@@ -142,7 +142,7 @@ def test_what_is_derived_from_the_unedited_model_is_the_target_in_both_streams(c
     assert all("forgotten 0.0%" not in line for line in result.text(edited)[0].splitlines())
 
 
-def test_the_report_has_a_part_for_each_stream(client: Client) -> None:
+def test_the_report_has_a_part_for_each_input(client: Client) -> None:
     graph = PooledGraph()
     inputs = {"erasure": graph.erase(epochs=0)[1], "model": graph.model, "clip": graph.clip, "probes": "a green star"}
     report = graph.add("ReceReport", **inputs)
@@ -150,8 +150,8 @@ def test_the_report_has_a_part_for_each_stream(client: Client) -> None:
     result = client.run(graph)
     assert see(result, shown).shape == (1600, 1000, 3)
     (text,) = result.text(told)
-    for stream in ("tokens", "pooled"):
-        assert f"drift of each probe in stream '{stream}'" in text
+    for cond_input in ("tokens", "pooled"):
+        assert f"drift of each probe in conditioning input '{cond_input}'" in text
     assert f"{LABEL}.weight" in text
 
 
@@ -168,8 +168,8 @@ def test_an_erasure_goes_onto_other_weights_and_says_what_is_exact_there(client:
     result = client.run(graph)
     same, others = (result.text(node)[0].splitlines() for node in told)
     assert [line.split(":")[0] for line in same] == [
-        "stream 'tokens'",
-        "stream 'pooled'",
+        "conditioning input 'tokens'",
+        "conditioning input 'pooled'",
         "weights are stored as float32",
     ]
     assert all("made on these weights" in line for line in same[:2])
@@ -184,7 +184,9 @@ def test_a_width_that_fits_with_another_text_encoder_is_refused(client: Client) 
         "ReceApplyErasure", model=graph.model, clip=other[1], erasure=graph.erase(epochs=0)[1], strength=1.0
     )
     graph.show(applied[1])
-    with pytest.raises(NodeFailed, match=r"made for another text encoder, .*\(stream 'tokens'\).* or erase again"):
+    with pytest.raises(
+        NodeFailed, match=r"made for another text encoder, .*\(conditioning input 'tokens'\).* or erase again"
+    ):
         client.run(graph)
 
 

@@ -70,7 +70,7 @@ def test_a_saved_erasure_applies_to_the_same_end(command: Command, folder: Path)
     words = ("--tokenizer", folder / "words")
     code, out, _ = command("apply", kept, folder / "in.safetensors", folder / "again.safetensors", *words)
     assert code == 0 and "Written to" in out
-    assert "stream 'tokens': made on these weights: all of it is exact" in out
+    assert "conditioning input 'tokens': made on these weights: all of it is exact" in out
     first, again = (load_file(folder / f"{name}.safetensors") for name in ("out", "again"))
     # the operator was compressed once more on its way through the file: a rounding may fall the other way
     assert all(torch.allclose(first[name].float(), again[name].float(), rtol=2e-3, atol=1e-5) for name in first)

@@ -17,7 +17,7 @@ SD3 = {
 }
 PIXART = {"hidden_size": 96, "num_heads": 4, "depth": 2, "input_size": 16, "patch_size": 2, "in_channels": 4}
 HYDIT = {"hidden_size": 128, "num_heads": 4, "depth": 4, "mlp_ratio": 2.0}
-HYDIT_STREAMS = {"tokens": 1024, "t5": 2048}
+HYDIT_INPUTS = {"tokens": 1024, "t5": 2048}
 COSMOS = {
     "max_img_h": 32,
     "max_img_w": 32,
@@ -80,7 +80,7 @@ HIDREAM = {"num_layers": 1, "num_single_layers": 2, "llama_layers": [0, 1, 2], "
 HIDREAM_SIZE = {"in_channels": 16, "out_channels": 16, "patch_size": 2, "max_resolution": [32, 32]}
 HIDREAM_TEXT = {"caption_channels": [4096, 4096], "text_emb_dim": 2048}
 HIDREAM_EXPERTS = {"num_routed_experts": 2, "num_activated_experts": 1}
-HIDREAM_STREAMS = {"tokens": 4096, "pooled": 2048, "llama.0": 4096, "llama.1": 4096, "llama.2": 4096}
+HIDREAM_INPUTS = {"tokens": 4096, "pooled": 2048, "llama.0": 4096, "llama.1": 4096, "llama.2": 4096}
 LTXV = {"in_channels": 128, "cross_attention_dim": 32, "caption_channels": 4096, "num_layers": 2}
 KANDINSKY = {"model_dim": 32, "ff_dim": 64, "num_visual_blocks": 2, "time_dim": 32, "axes_dims": (4, 6, 6)}
 OMNIGEN = {

@@ -18,11 +18,11 @@ from .structures import (
     HEADS,
     HIDREAM,
     HIDREAM_EXPERTS,
+    HIDREAM_INPUTS,
     HIDREAM_SIZE,
-    HIDREAM_STREAMS,
     HIDREAM_TEXT,
     HYDIT,
-    HYDIT_STREAMS,
+    HYDIT_INPUTS,
     IDEOGRAM,
     KANDINSKY,
     LTXV,
@@ -32,21 +32,25 @@ from .structures import (
 )
 
 
-def _flux(family: str, model: str, streams: dict[str, int], latents: int = 16, **config: Any) -> Case:
+def _flux(family: str, model: str, cond_inputs: dict[str, int], latents: int = 16, **config: Any) -> Case:
     image = {"in_channels": 16, "out_channels": 16, "patch_size": 2, "axes_dim": [4, 6, 6], "theta": 10000}
     structure = {"hidden_size": 32, "num_heads": 2, "depth": 1, "depth_single_blocks": 1, "mlp_ratio": 2.0}
-    text = {"context_in_dim": streams["tokens"], "vec_in_dim": streams.get("pooled"), "txt_ids_dims": []}
+    text = {"context_in_dim": cond_inputs["tokens"], "vec_in_dim": cond_inputs.get("pooled"), "txt_ids_dims": []}
     flags = {"qkv_bias": True, "guidance_embed": True}
-    return Case(family, model, {**image, **structure, **text, **flags, **config}, streams, (1, latents, 8, 8))
+    return Case(family, model, {**image, **structure, **text, **flags, **config}, cond_inputs, (1, latents, 8, 8))
 
 
-def _hunyuan(model: str, streams: dict[str, int], latent: tuple[int, ...], **config: Any) -> Case:
+def _hunyuan(model: str, cond_inputs: dict[str, int], latent: tuple[int, ...], **config: Any) -> Case:
     image = {"in_channels": latent[1], "out_channels": latent[1], "patch_size": [1, 2, 2], "axes_dim": [4, 6, 6]}
     structure = {"hidden_size": 32, "num_heads": 2, "depth": 1, "depth_single_blocks": 1, "mlp_ratio": 2.0}
-    text = {"context_in_dim": streams["tokens"], "vec_in_dim": streams.get("pooled"), "byt5": "byt5" in streams}
+    text = {
+        "context_in_dim": cond_inputs["tokens"],
+        "vec_in_dim": cond_inputs.get("pooled"),
+        "byt5": "byt5" in cond_inputs,
+    }
     flags = {"theta": 256, "qkv_bias": True, "guidance_embed": False, "meanflow": False, "meanflow_sum": False}
     parts = {"use_cond_type_embedding": False, "vision_in_dim": None}
-    return Case("HunyuanVideo", model, {**image, **structure, **text, **flags, **parts, **config}, streams, latent)
+    return Case("HunyuanVideo", model, {**image, **structure, **text, **flags, **parts, **config}, cond_inputs, latent)
 
 
 def _lumina(family: str, model: str, width: int, **config: Any) -> Case:
@@ -75,9 +79,9 @@ TRANSFORMERS: Mapping[str, Case] = {
     "PixArt sigma": Case(
         "PixArt", "PixArtSigma", {**PIXART, "micro_condition": False}, {"tokens": 4096}, (1, 4, 64, 64)
     ),
-    "HunyuanDiT": Case("HunyuanDiT", "HunyuanDiT", HYDIT, HYDIT_STREAMS),
+    "HunyuanDiT": Case("HunyuanDiT", "HunyuanDiT", HYDIT, HYDIT_INPUTS),
     "HunyuanDiT 1.1": Case(
-        "HunyuanDiT", "HunyuanDiT1", {**HYDIT, "size_cond": True, "use_style_cond": True}, HYDIT_STREAMS
+        "HunyuanDiT", "HunyuanDiT1", {**HYDIT, "size_cond": True, "use_style_cond": True}, HYDIT_INPUTS
     ),
     "Flux.1 dev": _flux("Flux.1", "Flux", {"tokens": 4096, "pooled": 768}),
     "Flux.1 schnell": _flux("Flux.1", "FluxSchnell", {"tokens": 4096, "pooled": 768}, guidance_embed=False),
@@ -92,7 +96,7 @@ TRANSFORMERS: Mapping[str, Case] = {
     "Lumina 2": _lumina("Lumina 2", "Lumina2", 2304),
     "NewBie": replace(
         _lumina("Lumina 2", "Lumina2", 2304, clip_text_dim=1024),
-        streams={"tokens": 2304, "pooled": 1024},
+        cond_inputs={"tokens": 2304, "pooled": 1024},
         needs="comfy.text_encoders.newbie",
     ),
     "Z-Image": _lumina("Z-Image", "ZImage", 2560, z_image_modulation=True, pad_tokens_multiple=32, time_scale=1000.0),
@@ -107,7 +111,7 @@ TRANSFORMERS: Mapping[str, Case] = {
         "HiDream",
         "HiDream",
         {**HEADS, **HIDREAM, **HIDREAM_SIZE, **HIDREAM_TEXT, **HIDREAM_EXPERTS},
-        HIDREAM_STREAMS,
+        HIDREAM_INPUTS,
         (1, 16, 8, 8),
     ),
     "Stable Cascade C": Case(

@@ -11,10 +11,10 @@ async def comfy_entrypoint() -> Any:
 
     from .golden import ProbeGoldenCase
     from .probes import PROBES
-    from .two_streams import TWO_STREAMS
+    from .two_inputs import TWO_INPUTS
 
     class Probes(ComfyExtension):
         async def get_node_list(self) -> list[Any]:
-            return [*PROBES, *TWO_STREAMS, ProbeGoldenCase]
+            return [*PROBES, *TWO_INPUTS, ProbeGoldenCase]
 
     return Probes()

@@ -130,4 +130,4 @@ def read_weights(model: Any) -> Any:
         yield name.removeprefix(PREFIX), comfy.lora.calculate_weight(attached, weight.cpu().float().clone(), name)
 
 
-TWO_STREAMS = (ProbeSdxl, ProbeLatentDifference, ProbePooledDifference, ProbeChangedWeights)
+TWO_INPUTS = (ProbeSdxl, ProbeLatentDifference, ProbePooledDifference, ProbeChangedWeights)

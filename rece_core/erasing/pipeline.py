@@ -1,4 +1,4 @@
-"""A whole erasure: every stream of the text that a model reads, one after the other (see `plan`)."""
+"""A whole erasure: every conditioning input that a model reads, one after the other (see `plan`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .settings import EraseSettings
 MakePriors = Callable[[Callable[[str], Readings], Sequence[str], OnStep], Mapping[str, Prior]]
 
 
-def erase_streams(
+def erase_concepts(
     plan: Plan,
     on_step: OnStep = lambda step: None,
     make_priors: MakePriors = accumulate_priors,
@@ -27,10 +27,10 @@ def erase_streams(
 ) -> Erasure:
     """Carry out `plan`; nothing of the model is written to.
 
-    Each stream has a Gram matrix, a prior and an operator of its own; the loop is that of `erase`. `on_step` is called
-    before each step with its name, and may raise to cancel. `make_priors` gives the preserve prior of each stream, from
-    what is read of a text, and captions; it calls `on_step` once a caption. `on_encoded` is called once no text will be
-    encoded any more.
+    Each conditioning input has a Gram matrix, a prior and an operator of its own; the loop is that of `erase`.
+    `on_step` is called before each step with its name, and may raise to cancel. `make_priors` gives the preserve prior
+    of each conditioning input, from what is read of a text, and captions; it calls `on_step` once a caption.
+    `on_encoded` is called once no text will be encoded any more.
 
     Raises ValueError where a text cannot be encoded or a system is singular.
     """
@@ -41,16 +41,16 @@ def erase_streams(
     priors = make_priors(plan.read, plan.captions, on_step) if plan.captions else {}
     on_encoded()
     parts = {}
-    for stream in plan.settings:
-        texts = plan.texts.collect(stream, readings, priors.get(stream))
-        name_step = on_step if len(plan.settings) == 1 else partial(_name_stream, on_step, stream)
-        parts[stream] = _erase_stream(plan, stream, texts, name_step)
+    for cond_input in plan.settings:
+        texts = plan.texts.collect(cond_input, readings, priors.get(cond_input))
+        name_step = on_step if len(plan.settings) == 1 else partial(_name_input, on_step, cond_input)
+        parts[cond_input] = _erase_input(plan, cond_input, texts, name_step)
     return Erasure(parts, plan.texts.concepts, plan.encoder, plan.model.family.name, plan.left_alone)
 
 
-def _erase_stream(plan: Plan, stream: str, texts: EncodedConcepts, on_step: OnStep) -> Part:
-    settings, notes = plan.settings[stream], [plan.notes[stream]] if stream in plan.notes else []
-    read = partial(plan.model.read, plan.model.streams[stream], on_step)
+def _erase_input(plan: Plan, cond_input: str, texts: EncodedConcepts, on_step: OnStep) -> Part:
+    settings, notes = plan.settings[cond_input], [plan.notes[cond_input]] if cond_input in plan.notes else []
+    read = partial(plan.model.read, plan.model.cond_inputs[cond_input], on_step)
     gram = accumulate_gram(read())
     value_erasers, make_solver = prepare_solvers(read, gram, texts, settings)
 
@@ -71,5 +71,5 @@ def _erase_stream(plan: Plan, stream: str, texts: EncodedConcepts, on_step: OnSt
     )
 
 
-def _name_stream(on_step: OnStep, stream: str, step: str) -> None:
-    on_step(f"{stream}: {step}")
+def _name_input(on_step: OnStep, cond_input: str, step: str) -> None:
+    on_step(f"{cond_input}: {step}")
