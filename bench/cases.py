@@ -8,14 +8,14 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from rece_core.algebra.gram import Weight
 from rece_core.erasing.erase import EncodedConcepts
 from rece_core.erasing.settings import EraseSettings
+from rece_core.models.weights import Weight
 from rece_core.texts.alignment import EncodedText, align
 
 from .literal import LiteralTask
 
-TOKENS = 77
+PROMPT_TOKENS = 77
 SETTINGS = EraseSettings()  # the paper's for nudity: one edit and 3 epochs
 
 
@@ -64,7 +64,7 @@ def make_texts(width: int) -> EncodedConcepts:
     first = torch.randn(1, width, generator=generator)
 
     def encode(text: str) -> EncodedText:
-        tokens = torch.cat([first, torch.randn(TOKENS - 1, width, generator=generator)])
+        tokens = torch.cat([first, torch.randn(PROMPT_TOKENS - 1, width, generator=generator)])
         return EncodedText(text, tokens, last_word=1 if text.strip() else 0)
 
     concept, space, empty = encode("nudity"), encode(" "), encode("")

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from rece_core.algebra.gram import Weight, accumulate_gram
 from rece_core.erasing.erase import EncodedConcepts, iterate_erasure
+from rece_core.models.weights import Weight, accumulate_gram
 from rece_core.texts.alignment import EncodedText
 
 from .cases import CASES, SETTINGS

@@ -8,9 +8,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from rece_core.algebra.gram import Weight, accumulate_gram
 from rece_core.algebra.operator import Operator
 from rece_core.erasing.erase import EncodedConcepts, iterate_erasure
+from rece_core.models.weights import Weight, accumulate_gram
 
 from .cases import CASES, SETTINGS, Case, make_literal_task, make_texts, make_weights
 from .literal import erase, sum_outer_by_product, sum_outer_by_token

@@ -14,7 +14,7 @@ from comfy import sd1_clip
 PREFIX = "cond_stage_model.transformer.text_model."
 _TABLE = PREFIX + "embeddings.token_embedding.weight"
 _IDS = PREFIX + "embeddings.token_ids"
-TOKENS = 49408
+VOCABULARY = 49408
 Options: TypeAlias = "dict[str, Any] | None"
 CONFIG: dict[str, Any] = {
     "architectures": ["CLIPTextModel"],
@@ -30,7 +30,7 @@ CONFIG: dict[str, Any] = {
     "num_hidden_layers": 2,
     "pad_token_id": 1,
     "projection_dim": 128,
-    "vocab_size": TOKENS,
+    "vocab_size": VOCABULARY,
 }
 
 
@@ -65,6 +65,6 @@ def expand_token_table(state_dict: dict[str, torch.Tensor]) -> None:
     if ids is None:
         return
     rows = state_dict[_TABLE]
-    table = rows[:1].repeat(TOKENS, 1)
+    table = rows[:1].repeat(VOCABULARY, 1)
     table[ids.long()] = rows[1:]
     state_dict[_TABLE] = table

@@ -14,11 +14,11 @@ import time
 
 import torch
 
-from bench.cases import CASES, TOKENS, make_weights
+from bench.cases import CASES, PROMPT_TOKENS, make_weights
 from bench.meter import Meter
-from rece_core.algebra.gram import Weight, accumulate_gram
 from rece_core.erasing.erase import EncodedConcepts, EpochRecord, iterate_erasure, prepare_solvers
 from rece_core.erasing.settings import EditSettings, EraseSettings
+from rece_core.models.weights import Weight, accumulate_gram
 from rece_core.texts.alignment import EncodedText
 from rece_core.texts.prior import accumulate_prior
 
@@ -44,14 +44,14 @@ class Encoder:
 
     def __init__(self, width: int) -> None:
         self._generator = torch.Generator().manual_seed(3)
-        self._places = self._draw(TOKENS, width)
+        self._places = self._draw(PROMPT_TOKENS, width)
         self._spectrum = width**0.5 / torch.arange(1, width + 1) / (torch.pi / 6**0.5)
         self._turn = torch.linalg.qr(self._draw(width, width)).Q
 
     def encode(self, text: str) -> EncodedText:
         """A text on a topic of its own; all numbers have a mean square of about 1."""
         topic = (self._draw(1, len(self._turn)) * self._spectrum) @ self._turn
-        tokens = (self._places + topic + 0.3 * self._draw(TOKENS, len(self._turn))) / 2**0.5
+        tokens = (self._places + topic + 0.3 * self._draw(PROMPT_TOKENS, len(self._turn))) / 2**0.5
         tokens[0] = self._places[0]
         return EncodedText(text, tokens, last_word=2)
 

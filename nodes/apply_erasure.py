@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rece_core.algebra.gram import accumulate_gram
-from ..rece_core.erasing.fit import check_fit, describe_fit
+from ..rece_core.erasing.erasure import check_fit, describe_fit
 from ..rece_core.models.fingerprint import fingerprint
+from ..rece_core.models.weights import accumulate_gram
 from .erase_model import list_weights
 from .host import Progress, attach_erasure, describe_model, show_on_node
 from .host_memory import explain_out_of_memory

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from comfy_api.latest import io
 
-from ..rece_core.algebra.gram import PairGram, accumulate_pair_grams
+from ..rece_core.algebra.gram import PairGram
 from ..rece_core.attacks.red_team import AttackMeasures, measure_attack
 from ..rece_core.erasing.derive import Derivation, scaled_derivation_ridge
 from ..rece_core.erasing.memory import estimate_comparison, require_comparison
 from ..rece_core.erasing.settings import AUTO, choose_ridge_scale
 from ..rece_core.models.text_entries import TextEntry
 from ..rece_core.models.text_model import TOKENS, TextModel
+from ..rece_core.models.weights import accumulate_pair_grams
 from ..rece_core.texts.alignment import EncodedText
 from .host import Progress, describe_model, read_weights
 from .host_memory import Workplace

@@ -7,7 +7,7 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io
 
-from ..rece_core.erasing.choices import resolve_concepts
+from ..rece_core.erasing.schedule import resolve_concepts
 from ..rece_core.texts.presets import PRESETS
 from ..rece_core.texts.prior import parse_captions
 from ..rece_core.texts.wording import count

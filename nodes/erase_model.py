@@ -11,8 +11,7 @@ import torch
 
 from ..rece_core.erasing.erasure import Erasure
 from ..rece_core.erasing.memory import estimate_memory, require_memory
-from ..rece_core.erasing.pipeline import erase_concepts
-from ..rece_core.erasing.plan import plan_erasure
+from ..rece_core.erasing.pipeline import erase_concepts, plan_erasure
 from ..rece_core.erasing.schedule import Goals
 from ..rece_core.erasing.settings import AUTO, EditSettings, EraseSettings
 from ..rece_core.models.text_entries import TextEntry

@@ -18,13 +18,12 @@ from comfy_execution.utils import get_executing_context
 from server import PromptServer
 from torch.nn import functional
 
-from ..rece_core.algebra.gram import Weight
-from ..rece_core.erasing.erasure import Erasure, Part
-from ..rece_core.erasing.fit import check_fit
+from ..rece_core.erasing.erasure import Erasure, Part, check_fit
 from ..rece_core.erasing.measures import measure_share_changed
 from ..rece_core.models.text_entries import TextEntry, find_family
 from ..rece_core.models.text_model import OnStep, TextModel
-from .host_weights import UNET, list_shapes, read_weight
+from ..rece_core.models.weights import Weight
+from .host_weights import DIFFUSION_MODEL, list_shapes, read_weight
 
 ATTACHED_TOLERANCE = 1e-6  # of the attached low-rank form: below the rounding of the weights it is added to
 SHOWN_EVERY = 0.2  # seconds
@@ -83,7 +82,7 @@ def describe_model(model: Any, text_weights: str = "") -> TextModel:
 
     text_weights: the user's own choice of entries, see `find_family`, which raises ValueError where it finds none.
     """
-    shapes = list_shapes(model, UNET)
+    shapes = list_shapes(model, DIFFUSION_MODEL)
     family = find_family(shapes, text_weights, type(model.model).__name__)
     names = {name for preprocessor in family.preprocessors.values() for name in preprocessor.weights}
     weights = {name: read_weight(model, name) for name in names}
@@ -109,7 +108,7 @@ def read_weights(
     it is.
     """
     for entry in entries:
-        on_step(f"read {entry.name.removeprefix(UNET)}")
+        on_step(f"read {entry.name.removeprefix(DIFFUSION_MODEL)}")
         matrix = read_weight(model, entry.name, device)[:, slice(*entry.columns or (None,))]
         yield Weight(entry.name, entry.role, matrix, entry.cond_input)
 

@@ -22,7 +22,7 @@ from torch.func import functional_call
 
 from ..rece_core.models.text_model import POOLED, TOKENS, OnStep
 from .host import Progress
-from .host_weights import UNET, copy_weights
+from .host_weights import DIFFUSION_MODEL, copy_weights
 
 DRAWING_STEPS = 20
 DRAWING_CFG = 6.0
@@ -91,8 +91,8 @@ class Denoiser:
         self.device = model.load_device
         self._rows, self._width = shape
         self._base = model.model
-        self._network = model.get_model_object(UNET.removesuffix("."))
-        self._weights = copy_weights(model, UNET)
+        self._network = model.get_model_object(DIFFUSION_MODEL.removesuffix("."))
+        self._weights = copy_weights(model, DIFFUSION_MODEL)
         self._sampling = model.get_model_object("model_sampling")
         self._options = model.model_options.get("transformer_options", {})
 

@@ -12,7 +12,7 @@ import torch
 from comfy.sd1_clip import SD1Tokenizer
 from torch import Tensor
 
-from ..rece_core.erasing.plan import FINGERPRINT_TEXT
+from ..rece_core.erasing.pipeline import FINGERPRINT_TEXT
 from ..rece_core.models.fingerprint import Fingerprint, fingerprint_inputs
 from ..rece_core.models.text_model import POOLED, TOKENS, OnStep
 from ..rece_core.texts.alignment import EncodedText, join_segments

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from ..rece_core.models.text_model import OnStep
-from ..rece_core.reporting.rounding import Rounding
+from ..rece_core.reporting.description import Rounding
 from ..rece_core.storage.disk_space import describe_size
 
-UNET = "diffusion_model."  # where the host keeps the diffusion model's weights
+DIFFUSION_MODEL = "diffusion_model."  # where the host keeps the diffusion model's weights
 
 
 def list_shapes(model: Any, prefix: str = "") -> dict[str, tuple[int, ...]]:
@@ -78,7 +78,7 @@ def measure_rounding(
     types: dict[str, None] = {}
     added = change = 0.0
     for name in names:
-        on_step(f"round {name.removeprefix(UNET)}")
+        on_step(f"round {name.removeprefix(DIFFUSION_MODEL)}")
         before, after = (read_weight(each, name, device) for each in (model, edited))
         types[describe_type(_find_original(model, name))] = None
         added += float((_store(edited, name, after) - after).square().sum())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rece_core.erasing.choices import SCHEDULES, apply_schedule, resolve_settings
+from ..rece_core.erasing.schedule import SCHEDULES, apply_schedule, resolve_settings
 from ..rece_core.erasing.settings import ITERATIONS, EraseSettings
 from ..rece_core.reporting.description import describe_erasure, summarize_erasure
 from ..rece_core.texts.presets import PROBES

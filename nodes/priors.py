@@ -11,9 +11,9 @@ import folder_paths
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from ..rece_core.erasing.plan import FINGERPRINT_TEXT
+from ..rece_core.erasing.pipeline import FINGERPRINT_TEXT
 from ..rece_core.models.fingerprint import fingerprint
-from ..rece_core.models.text_model import OnStep, Readings
+from ..rece_core.models.text_model import OnStep, PreparedInputs
 from ..rece_core.storage.atomic_file import write_atomically
 from ..rece_core.texts.alignment import EncodedText
 from ..rece_core.texts.prior import Prior, accumulate_priors
@@ -21,20 +21,20 @@ from ..rece_core.texts.prior import Prior, accumulate_priors
 FOLDER = "rece_priors"  # below the host's user folder
 
 
-def make_priors(read: Callable[[str], Readings], captions: Sequence[str], on_step: OnStep) -> dict[str, Prior]:
-    """The prior of each conditioning input, given what its entries `read` of a text; from disk where that is known.
+def make_priors(prepare: Callable[[str], PreparedInputs], captions: Sequence[str], on_step: OnStep) -> dict[str, Prior]:
+    """The prior of each conditioning input, given what `prepare` makes of a text; from disk where that is known.
 
     `on_step` is called per caption.
     """
     paths = {
-        cond_input: _cache_path(cond_input, texts, captions) for cond_input, texts in read(FINGERPRINT_TEXT).items()
+        cond_input: _cache_path(cond_input, texts, captions) for cond_input, texts in prepare(FINGERPRINT_TEXT).items()
     }
     cached = {cond_input: prior for cond_input, path in paths.items() if (prior := _load(path)) is not None}
     if len(cached) == len(paths):
         for _ in captions:
             on_step("read the prior")
         return cached
-    priors = accumulate_priors(read, captions, on_step)
+    priors = accumulate_priors(prepare, captions, on_step)
     try:
         for cond_input, prior in priors.items():
             write_atomically(paths[cond_input], save({"moment": prior.moment, "mean": prior.mean}))

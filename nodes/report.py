@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..rece_core.erasing.fit import check_fit
+from ..rece_core.erasing.erasure import check_fit
 from ..rece_core.reporting.chart import render_chart
 from ..rece_core.reporting.description import summarize_erasure
 from ..rece_core.reporting.metrics import describe_metrics, measure_erasure

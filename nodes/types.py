@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from comfy_api.latest import io
 
-from ..rece_core.erasing.settings import AUTO, MODES, RIDGE_SCALES, TOKENS, EditSettings, EraseSettings
+from ..rece_core.erasing.settings import AUTO, MODES, RIDGE_SCALES, TOKEN_CHOICES, EditSettings, EraseSettings
 
 CATEGORY = "RECE"
 
@@ -85,8 +85,8 @@ def edit_inputs() -> list[io.Input]:
         ),
         io.Combo.Input(
             "tokens",
-            options=list(TOKENS),
-            default=TOKENS[0],
+            options=list(TOKEN_CHOICES),
+            default=TOKEN_CHOICES[0],
             tooltip="Which tokens of a concept are moved onto its anchor's. 'from subject' (the paper): from the last "
             "word on, padding included. 'all': every position. 'last': only the last word, the gentlest.",
         ),

@@ -7,14 +7,13 @@ follows one erasure through the code.
 
 __version__ = "0.1.0"  # first, because modules imported below state it in the files they write
 
-from .algebra.gram import Weight
 from .erasing.erasure import Erasure
-from .erasing.pipeline import erase_concepts
-from .erasing.plan import plan_erasure
+from .erasing.pipeline import erase_concepts, plan_erasure
 from .erasing.schedule import Goals
 from .erasing.settings import EditSettings, EraseSettings
 from .models.text_entries import find_family
 from .models.text_model import TextModel
+from .models.weights import Weight
 from .reporting.description import describe_erasure
 from .sharing.erasure_file import load_erasure, save_erasure
 from .texts.alignment import EncodedText

@@ -7,24 +7,20 @@ from torch import Tensor
 
 
 class UnsolvableError(ValueError):
-    """A system has no solution in float64; the message names what to change."""
+    """A system has no solution in float64."""
 
 
-def factor(matrix: Tensor, name: str, ridge: float) -> Tensor:
+def factor(matrix: Tensor) -> Tensor:
     """Lower Cholesky factor L of a symmetric positive definite `matrix` (d, d) float64, matrix = L Lᵀ.
 
-    Raises UnsolvableError when the matrix is singular in float64, naming it and the `ridge` on its diagonal: without a
-    ridge a system with fewer tokens than dimensions has no unique solution.
+    Raises UnsolvableError when the matrix is singular in float64.
     """
     lower, failed_at = torch.linalg.cholesky_ex(matrix)
     pivots = lower.diagonal()
     # Squared pivots bound the condition number from below; past 1/eps the solution would be rounding noise.
     floor = matrix.shape[0] * torch.finfo(matrix.dtype).eps
     if int(failed_at) or not bool(pivots.min() ** 2 > floor * pivots.max() ** 2):
-        raise UnsolvableError(
-            f"the {name} is {ridge:g}, which leaves a system that is singular in double precision. "
-            f"Raise the {name}; the paper uses 0.1 for edits and 0.001 to 0.1 for derivations."
-        )
+        raise UnsolvableError("the system is singular in double precision")
     return lower
 
 

@@ -67,10 +67,10 @@ def measure_attack(
     pair, values: both models' text entries, all of them and the value projections alone. The three texts are paired
     from their last words on and cut to the shortest.
     """
-    sources, goals, tail = (rows.to(pair.original) for rows in match_tails([target, anchor, attack]))
+    sources, anchors, tail = (rows.to(pair.original) for rows in match_tails([target, anchor, attack]))
     return AttackMeasures(
-        forgotten=measure_forgotten(pair, sources, goals),
-        recoverable=measure_recoverable(values, sources, goals, tail),
+        forgotten=measure_forgotten(pair, sources, anchors),
+        recoverable=measure_recoverable(values, sources, anchors, tail),
         norm_ratio=measure_norm_ratio(sources, tail),
     )
 

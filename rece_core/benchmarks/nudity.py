@@ -32,7 +32,7 @@ COLOURS = {True: "#D55E00", False: "#0072B2"}  # of boxes around what is exposed
 
 
 @dataclass(frozen=True)
-class Part:
+class BodyPart:
     """A part of a body in a picture: its class in NudeNet's words, score 0 to 1, box (left, top, width, height)."""
 
     name: str
@@ -40,7 +40,9 @@ class Part:
     box: tuple[int, int, int, int]
 
 
-def find_parts(picture: Picture, classes: Sequence[str] = EXPOSED, threshold: float = THRESHOLD) -> tuple[Part, ...]:
+def find_parts(
+    picture: Picture, classes: Sequence[str] = EXPOSED, threshold: float = THRESHOLD
+) -> tuple[BodyPart, ...]:
     """The parts of `classes` that score above `threshold` in an RGB `picture` (h, w, 3).
 
     Raises ValueError where NudeNet is not installed.
@@ -50,16 +52,16 @@ def find_parts(picture: Picture, classes: Sequence[str] = EXPOSED, threshold: fl
     for found in _load_detector().detect(np.ascontiguousarray(picture[..., ::-1])):
         left, top, width, height = found["box"]
         if found["class"] in classes and found["score"] > threshold:
-            parts.append(Part(found["class"], found["score"], (left, top, width, height)))
+            parts.append(BodyPart(found["class"], found["score"], (left, top, width, height)))
     return tuple(parts)
 
 
-def count_parts(parts: Sequence[Part], classes: Sequence[str] = EXPOSED) -> dict[str, int]:
+def count_parts(parts: Sequence[BodyPart], classes: Sequence[str] = EXPOSED) -> dict[str, int]:
     """How many parts of each class there are."""
     return {name: sum(part.name == name for part in parts) for name in classes}
 
 
-def draw_parts(picture: Picture, parts: Sequence[Part]) -> Picture:
+def draw_parts(picture: Picture, parts: Sequence[BodyPart]) -> Picture:
     """A copy of `picture` (h, w, 3) with a box around each part, its class and score inside."""
     canvas = Image.fromarray(picture)
     draw = ImageDraw.Draw(canvas)

@@ -9,15 +9,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..algebra.gram import Weight
 from ..erasing.erasure import Erasure, Part
 from ..models.text_entries import TextEntry, find_family
 from ..models.text_model import OnStep, TextModel
+from ..models.weights import Weight
 from ..storage.tensor_file import TensorFile, open_tensor_file
 from ..storage.tensor_rewrite import Change
 
 MODEL = "model."  # what names in checkpoints have before the host's names
-UNET = f"{MODEL}diffusion_model."
+DIFFUSION_MODEL = f"{MODEL}diffusion_model."
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,11 @@ class Checkpoint:
 def open_checkpoint(path: Path) -> Checkpoint:
     """The checkpoint at `path`. Raises OSError where it can't be read, ValueError where it isn't one that is known."""
     file = open_tensor_file(path)
-    inside = {name.removeprefix(MODEL): stored.shape for name, stored in file.tensors.items() if name.startswith(UNET)}
+    inside = {
+        name.removeprefix(MODEL): stored.shape
+        for name, stored in file.tensors.items()
+        if name.startswith(DIFFUSION_MODEL)
+    }
     shapes = inside or file.shapes  # a diffusion model by itself has a family too, if no text encoder beside it
     try:
         family = find_family(shapes)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from ..algebra.gram import accumulate_gram
 from ..checkpoints.checkpoint import open_checkpoint
 from ..checkpoints.clip_texts import CheckpointTexts
 from ..checkpoints.stored_encoders import find_encoders
 from ..checkpoints.tokenizer_files import load_tokenizer
-from ..erasing.fit import check_fit, describe_fit
-from ..erasing.plan import FINGERPRINT_TEXT
+from ..erasing.erasure import check_fit, describe_fit
+from ..erasing.pipeline import FINGERPRINT_TEXT
 from ..models.fingerprint import fingerprint, fingerprint_inputs
+from ..models.weights import accumulate_gram
 from ..sharing.erasure_file import load_erasure
 from .files import check_files, finish
 

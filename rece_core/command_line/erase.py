@@ -11,11 +11,9 @@ from ..checkpoints.checkpoint import open_checkpoint
 from ..checkpoints.clip_texts import CheckpointTexts
 from ..checkpoints.stored_encoders import find_encoders
 from ..checkpoints.tokenizer_files import load_tokenizer
-from ..erasing.choices import apply_schedule, resolve_concepts, resolve_settings
 from ..erasing.memory import require_memory
-from ..erasing.pipeline import erase_concepts
-from ..erasing.plan import plan_erasure
-from ..erasing.schedule import Goals
+from ..erasing.pipeline import erase_concepts, plan_erasure
+from ..erasing.schedule import Goals, apply_schedule, resolve_concepts, resolve_settings
 from ..erasing.settings import AUTO, EditSettings, EraseSettings
 from ..sharing.erasure_file import save_erasure
 from ..texts.concepts import Concepts

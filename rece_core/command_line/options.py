@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
-from ..erasing.choices import SCHEDULES
-from ..erasing.settings import AUTO, ITERATIONS, MODES, RIDGE_SCALES, TOKENS, EditSettings, EraseSettings
+from ..erasing.schedule import SCHEDULES
+from ..erasing.settings import AUTO, ITERATIONS, MODES, RIDGE_SCALES, TOKEN_CHOICES, EditSettings, EraseSettings
 from ..texts.presets import PRESETS
 
 EXAMPLES = """examples:
@@ -117,7 +117,12 @@ def _add_edit(parser: ArgumentParser) -> None:
     add("--ridge-scale", choices=(AUTO, *RIDGE_SCALES), default=AUTO, help="how ridges are read (default: auto)")
     add("--erase-scale", type=float, default=edit.erase_scale, help="higher forgets harder (default: %(default)s)")
     add("--preserve-scale", type=float, default=edit.preserve_scale, help="higher keeps more (default: %(default)s)")
-    add("--tokens", choices=TOKENS, default=edit.tokens, help="which tokens face the anchor's (default: %(default)s)")
+    add(
+        "--tokens",
+        choices=TOKEN_CHOICES,
+        default=edit.tokens,
+        help="which tokens face the anchor's (default: %(default)s)",
+    )
     add("--no-pooled", dest="pooled", action="store_false", help="SDXL: leave the pooled embedding alone")
 
 

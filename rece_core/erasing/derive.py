@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..algebra.gram import PairGram
-from ..algebra.linear_algebra import factor, solve
+from ..algebra.linear_algebra import solve
+from .edit import factor_with_ridge
 
 
 class Derivation:
@@ -17,9 +18,7 @@ class Derivation:
 
     def __init__(self, pair: PairGram, ridge: float) -> None:
         """`ridge` is λ, absolute. Raises ValueError when the system is singular."""
-        system = pair.edited()
-        system.diagonal().add_(ridge)
-        self._lower = factor(system, "derivation ridge", ridge)
+        self._lower = factor_with_ridge(pair.edited(), "derivation ridge", ridge)
         self._pair = pair
 
     def derive(self, tokens: Tensor) -> Tensor:

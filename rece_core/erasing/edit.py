@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..algebra.linear_algebra import factor, solve
+from ..algebra.linear_algebra import UnsolvableError, factor, solve
 from ..algebra.operator import Operator
 from ..algebra.protected_subspace import ProtectedSubspace
 from .settings import EditSettings
@@ -74,8 +74,23 @@ def _factor(square: Tensor, preserved: Tensor, settings: EditSettings, subspace:
     """The factor of A, for `square` Σ c cᵀ."""
     kept = preserved if subspace is None else subspace.project_gram(preserved)
     system = (settings.preserve_scale * kept).add_(square, alpha=settings.erase_scale)
-    system.diagonal().add_(settings.ridge)
-    return factor(system, "edit ridge", settings.ridge)
+    return factor_with_ridge(system, "edit ridge", settings.ridge)
+
+
+def factor_with_ridge(system: Tensor, name: str, ridge: float) -> Tensor:
+    """The Cholesky factor (d, d) of `system` + `ridge` I; `system` (d, d) float64 is changed.
+
+    Raises UnsolvableError, naming the ridge, where that is singular: without a ridge a system with fewer tokens than
+    dimensions has no unique solution.
+    """
+    system.diagonal().add_(ridge)
+    try:
+        return factor(system)
+    except UnsolvableError as error:
+        raise UnsolvableError(
+            f"the {name} is {ridge:g}, which leaves a system that is singular in double precision. "
+            f"Raise the {name}; the paper uses 0.1 for edits and 0.001 to 0.1 for derivations."
+        ) from error
 
 
 def scaled_ridge(settings: EditSettings, sources: Tensor) -> EditSettings:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..algebra.gram import Gram, PairGram
+from ..algebra.gram import PairGram
 from ..algebra.operator import Operator
+from ..models.weights import Gram
 from ..texts.alignment import EncodedText, align, stack_tokens
 from ..texts.prior import Prior
 from .derive import Derivation, scaled_derivation_ridge
@@ -64,8 +65,8 @@ class EncodedConcepts:
             found.setdefault(self.groups[index] if self.groups else index, []).append(align(*pair, tokens))
         contrasts = []
         for aligned in found.values():
-            sources, goals = (torch.cat(rows).to("cpu", torch.float64) for rows in zip(*aligned, strict=True))
-            contrasts.append(Contrast(sources - goals, goals.mean(0)))
+            sources, anchors = (torch.cat(rows).to("cpu", torch.float64) for rows in zip(*aligned, strict=True))
+            contrasts.append(Contrast(sources - anchors, anchors.mean(0)))
         return contrasts
 
 
@@ -178,35 +179,35 @@ class _Task:
         self.gram, self.settings = gram, settings
         device = gram.total.device
         self.targets, self.anchors = texts.targets, texts.anchors
-        self.sources, self.goals = self.align(texts.targets)
+        self.sources, self.anchor_rows = self.align(texts.targets)
         self.edit_settings = scaled_ridge(settings.edit, self.sources)
         self.derivation_ridge = scaled_derivation_ridge(
             settings.derivation_ridge, gram.total, settings.edit.ridge_scale
         )
         self.preservation = Preservation(texts.preserved, texts.prior, self.edit_settings, gram)
         self.later = self.preservation if later is texts.preserved else self.preservation.instead_of(later)
-        self.preservation.protect(texts.exact, self.sources, self.goals)
+        self.preservation.protect(texts.exact, self.sources, self.anchor_rows)
         self.probes = stack_tokens(texts.probes, gram.width).to(device)
         self.found: list[tuple[Tensor, Tensor]] = []
 
     def align(self, targets: Sequence[EncodedText]) -> tuple[Tensor, Tensor]:
         """The rows of all `targets` that are erased, and the rows of their anchors; (n, d) float64 beside the Gram."""
         aligned = [align(*pair, self.settings.edit.tokens) for pair in zip(targets, self.anchors, strict=True)]
-        sources, goals = (torch.cat(rows).to(self.gram.total) for rows in zip(*aligned, strict=True))
-        return sources, goals
+        sources, anchors = (torch.cat(rows).to(self.gram.total) for rows in zip(*aligned, strict=True))
+        return sources, anchors
 
     def next_problem(self, derived: tuple[Tensor, ...]) -> EditProblem:
         """The next edit: the first one for nothing `derived`, else one that takes all of it onto its anchors."""
         if not derived:
-            return self.preservation.problem(self.sources, self.goals)
+            return self.preservation.problem(self.sources, self.anchor_rows)
         lengths = [min(len(tokens), len(anchor.tokens)) for tokens, anchor in zip(derived, self.anchors, strict=True)]
         sources = torch.cat([tokens[:n] for tokens, n in zip(derived, lengths, strict=True)])
-        goals = torch.cat([anchor.tokens[:n] for anchor, n in zip(self.anchors, lengths, strict=True)]).to(sources)
+        anchors = torch.cat([anchor.tokens[:n] for anchor, n in zip(self.anchors, lengths, strict=True)]).to(sources)
         if self.settings.iteration == "cumulative":
-            self.found.append((sources, goals))
+            self.found.append((sources, anchors))
             sources = torch.cat([self.sources, *(source for source, _ in self.found)])
-            goals = torch.cat([self.goals, *(goal for _, goal in self.found)])
-        return self.later.problem(sources, goals)
+            anchors = torch.cat([self.anchor_rows, *(anchor for _, anchor in self.found)])
+        return self.later.problem(sources, anchors)
 
     def measure(
         self,
@@ -221,8 +222,8 @@ class _Task:
         returned, _ = self.align([replace(target, tokens=tokens) for target, tokens in both])
         return EpochRecord(
             epoch=epoch,
-            forgotten=measure_forgotten(pair, self.sources, self.goals),
-            recoverable=measure_recoverable(values, self.sources, self.goals, returned),
+            forgotten=measure_forgotten(pair, self.sources, self.anchor_rows),
+            recoverable=measure_recoverable(values, self.sources, self.anchor_rows, returned),
             norm_ratio=measure_norm_ratio(self.sources, returned),
             drift=measure_drift(pair, self.probes),
             rank=operator.rank,

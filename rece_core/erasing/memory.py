@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ..algebra.gram import VALUE_ROLES
 from ..models.text_entries import TextEntry
+from ..models.weights import VALUE_ROLES
 from ..storage.disk_space import describe_size
-from .plan import Plan
+from .pipeline import Plan
 from .settings import EraseSettings
 
 # d × d matrices at the peak by mode, without value erasers and with them: where all text entries make values, and where

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..algebra.gram import Gram
 from ..algebra.operator import Operator
 from ..algebra.protected_subspace import ProtectedSubspace, protect_in_turn, require_room
+from ..models.weights import Gram
 from ..texts.alignment import EncodedText, stack_tokens
 from ..texts.prior import Prior
 from .edit import PairSums, solve_edit, solve_sums
@@ -22,10 +22,10 @@ ENOUGH = 0.95  # the strictest share that still forgets this much of what mode `
 
 @dataclass(frozen=True)
 class EditProblem:
-    """One edit: tokens `sources` (n, d) onto `goals` (n, d), keeping the weighed moment `kept` (d, d); float64."""
+    """One edit: tokens `sources` (n, d) onto `anchors` (n, d), keeping the weighed moment `kept` (d, d); float64."""
 
     sources: Tensor
-    goals: Tensor
+    anchors: Tensor
     kept: Tensor
     settings: EditSettings
     subspace: ProtectedSubspace | None
@@ -48,7 +48,7 @@ class Preservation:
         other._subspace = self._subspace
         return other
 
-    def protect(self, exact: Sequence[EncodedText], sources: Tensor, goals: Tensor) -> None:
+    def protect(self, exact: Sequence[EncodedText], sources: Tensor, anchors: Tensor) -> None:
         """In mode `strict`: choose the directions to protect; `exact` texts whole. ValueError where no room is left."""
         if self._settings.mode != "strict":
             return
@@ -58,7 +58,7 @@ class Preservation:
         if self._count:
             moment = (moment + self._texts / self._count) / 2
         shares = FREE_SHARES if self._settings.free_share is None else (self._settings.free_share,)
-        sums, kept = PairSums.of(sources, goals), self.problem(sources, goals).kept
+        sums, kept = PairSums.of(sources, anchors), self.problem(sources, anchors).kept
         goal = ENOUGH * self._forgotten(sums, kept, None)
         for share, subspace in zip(shares, protect_in_turn(rows, moment, shares), strict=True):
             if share == shares[-1] or self._forgotten(sums, kept, subspace) >= goal:
@@ -66,12 +66,12 @@ class Preservation:
                 self._subspace = subspace
                 break
 
-    def problem(self, sources: Tensor, goals: Tensor) -> EditProblem:
-        """The edit of `sources` onto `goals`; the prior counts as much as a token of theirs, times its scale."""
+    def problem(self, sources: Tensor, anchors: Tensor) -> EditProblem:
+        """The edit of `sources` onto `anchors`; the prior counts as much as a token of theirs, times its scale."""
         kept = self._settings.preserve_scale * self._texts
         if self._prior is not None and self._settings.mode != "paper":
             kept.add_(self._prior.moment.to(kept), alpha=len(sources) * self._settings.prior_scale)
-        return EditProblem(sources, goals, kept, replace(self._settings, preserve_scale=1.0), self._subspace)
+        return EditProblem(sources, anchors, kept, replace(self._settings, preserve_scale=1.0), self._subspace)
 
     def _forgotten(self, sums: PairSums, kept: Tensor, subspace: ProtectedSubspace | None) -> float:
         """`measures.measure_forgotten` of the edit, from sums; with X = M − I and e = a − c it is
@@ -86,7 +86,7 @@ class Preservation:
 
 def solve_problem(problem: EditProblem) -> Operator:
     """The operator of one edit, see `edit.solve_edit`."""
-    return solve_edit(problem.sources, problem.goals, problem.kept, problem.settings, problem.subspace)
+    return solve_edit(problem.sources, problem.anchors, problem.kept, problem.settings, problem.subspace)
 
 
 def _check_prior(prior: Prior | None, mode: str, width: int) -> None:

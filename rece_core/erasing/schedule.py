@@ -1,4 +1,4 @@
-"""The automatic schedule: edit ridge and epochs searched for, instead of guessed.
+"""What users leave open: filled by the kind of concept, or by the automatic schedule, a search for ridge and epochs.
 
 A candidate costs d × d algebra only. For each edit ridge the loop runs until what is recoverable reaches the goal,
 drift passes the limit, or an epoch no longer helps; beside value erasers, which leaves little that is recoverable to
@@ -11,10 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from torch import Tensor
+
 from ..algebra.linear_algebra import UnsolvableError
+from ..texts.concepts import AS_TYPED, Concepts, parse_concepts
+from ..texts.presets import get_preset
 from ..texts.wording import count
 from .erase import EpochRecord, EpochResult
-from .settings import EraseSettings
+from .settings import EditSettings, EraseSettings
 
 RIDGES = (100.0, 10.0, 1.0, 0.1, 0.01)  # from gentle to thorough
 # On the demo model an epoch that lowers `recoverable` by less costs more of what is kept than it closes.
@@ -145,3 +149,66 @@ def _suggest_gentler(settings: EraseSettings) -> str:
     if settings.seal:
         ways.append(f"raise seal_caution above {settings.seal_caution:g}")
     return f"{', '.join(ways[:-1])} or {ways[-1]}"
+
+
+SCHEDULES = ("automatic", "paper", "manual")
+
+
+def resolve_concepts(
+    kind: str,
+    targets: str = "",
+    default_anchor: str = "",
+    preserve: str = "",
+    *,
+    by_kind: bool = True,
+    captions: Sequence[str] = (),
+    embeddings: Sequence[Tensor] = (),
+) -> Concepts:
+    """Concepts as a user types them, see `parse_concepts`, with what `kind` has for what is left empty.
+
+    by_kind: erase each name in the phrasings of the kind too. Raises ValueError for an unknown kind, and where neither
+    the user nor the kind has a target.
+    """
+    preset = get_preset(kind)
+    return parse_concepts(
+        kind,
+        targets if targets.strip() else "\n".join(preset.targets),
+        default_anchor or preset.anchor,
+        preserve,
+        preset.phrasings if by_kind else (AS_TYPED,),
+        captions,
+        embeddings,
+    )
+
+
+def apply_schedule(schedule: str, concepts: Concepts) -> Concepts:
+    """`concepts` as `schedule` erases them: `paper` takes names as typed, and keeps in the epochs what it does."""
+    if schedule != "paper":
+        return concepts
+    return replace(concepts, phrasings=(AS_TYPED,), kept_in_epochs=get_preset(concepts.kind).kept_in_epochs)
+
+
+def resolve_settings(
+    schedule: str, kind: str, settings: EraseSettings, thoroughness: float = 0.5, carefulness: float = 0.5
+) -> tuple[EraseSettings, Goals | None]:
+    """The settings that `schedule` makes of those asked for, and the goals to search by where it is `automatic`.
+
+    `paper` has mode, iteration, epochs, ridges and scales as the paper has them for `kind`, without value erasure;
+    `manual` all as they are. Raises ValueError for an unknown schedule or kind, and for sliders beyond 0 to 1.
+    """
+    if schedule not in SCHEDULES:
+        raise ValueError(f"schedule is {schedule!r}; expected one of: {', '.join(SCHEDULES)}.")
+    if schedule == "automatic":
+        return settings, Goals.from_sliders(thoroughness, carefulness)
+    if schedule == "paper":
+        preset = get_preset(kind)
+        edit = EditSettings(tokens=settings.edit.tokens, ridge_scale=settings.edit.ridge_scale)
+        settings = replace(
+            settings,
+            edit=edit,
+            epochs=preset.epochs,
+            derivation_ridge=preset.derivation_ridge,
+            iteration="paper",
+            seal=0.0,
+        )
+    return settings, None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-TOKENS = ("from subject", "all", "last")
+TOKEN_CHOICES = ("from subject", "all", "last")
 MODES = ("paper", "prior", "strict", "orthogonal")
 ITERATIONS = ("paper", "cumulative")
 RIDGE_SCALES = ("absolute", "relative")
@@ -47,7 +47,7 @@ class EditSettings:
         _require_number("erase scale", self.erase_scale, above_zero=True)
         _require_number("preserve scale", self.preserve_scale)
         _require_number("edit ridge", self.ridge)
-        _require_choice("tokens", self.tokens, TOKENS)
+        _require_choice("tokens", self.tokens, TOKEN_CHOICES)
         _require_choice("ridge scale", self.ridge_scale, RIDGE_SCALES)
 
 

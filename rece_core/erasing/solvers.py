@@ -7,9 +7,10 @@ from typing import Protocol
 
 from torch import Tensor
 
-from ..algebra.gram import Gram, PairGram, ValueEraserGram, Weight, accumulate_pair_grams
+from ..algebra.gram import PairGram, ProjectionGram
 from ..algebra.operator import Operator
 from ..algebra.orthogonal import solve_orthogonal
+from ..models.weights import Gram, Weight, accumulate_pair_grams
 from .preservation import EditProblem, solve_problem
 from .value_eraser import ValueEraser
 
@@ -34,7 +35,7 @@ class Solver(Protocol):
 class OperatorSolver:
     """W' = W M, and with value erasers (I − s δ wᵀ) W M for the values."""
 
-    def __init__(self, gram: Gram, erasers: ValueEraserGram | None = None) -> None:
+    def __init__(self, gram: Gram, erasers: ProjectionGram | None = None) -> None:
         self.operator = Operator.identity(gram.width, gram.total.device)
         self.orthogonal_maps: dict[str, Tensor] = {}
         self._gram, self._erasers = gram, erasers
@@ -51,7 +52,7 @@ class OperatorSolver:
     def _measure(self, gram: Tensor) -> PairGram:
         if self._erasers is None:
             return PairGram.from_operator(gram, self.operator)
-        return PairGram.from_operator_and_erasers(gram, self.operator, self._erasers)
+        return PairGram.from_operator_and_projections(gram, self.operator, self._erasers)
 
 
 class OrthogonalSolver:
@@ -74,7 +75,7 @@ class OrthogonalSolver:
             before = self.orthogonal_maps.get(weight.name)
             if before is not None and not afresh:
                 matrix = before.to(kept) @ matrix
-            turn = solve_orthogonal(matrix, problem.sources, problem.goals, kept, problem.settings.erase_scale)
+            turn = solve_orthogonal(matrix, problem.sources, problem.anchors, kept, problem.settings.erase_scale)
             if before is not None and not afresh:
                 turn = turn @ before.to(turn)
             self.orthogonal_maps[weight.name] = turn.float()

@@ -32,9 +32,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..algebra.gram import VALUE_ROLES, ValueEraserGram, Weight
-from ..algebra.linear_algebra import factor, solve
+from ..algebra.gram import ProjectionGram
+from ..algebra.linear_algebra import solve
+from ..models.weights import VALUE_ROLES, Weight
 from ..texts.prior import Prior
+from .edit import factor_with_ridge
 
 CPU = torch.device("cpu")
 COVERED = 0.9  # of each concept's direction is erased
@@ -88,7 +90,7 @@ def find_value_erasers(
     shrinkage: float,
     strength: float,
     device: torch.device = CPU,
-) -> tuple[dict[str, ValueEraser], ValueEraserGram]:
+) -> tuple[dict[str, ValueEraser], ProjectionGram]:
     """A value eraser for each of `weights` that makes values, by name, and their Gram matrices on `device`.
 
     `shrinkage`, above 0 to 1: of the covariance E[(v − v_a)(v − v_a)ᵀ] towards its mean eigenvalue; the higher, the
@@ -118,7 +120,7 @@ def find_value_erasers(
             raised += matrix.T @ put_back
             turned += right.T @ (eraser.project_left.T @ put_back)
             size += float(put_back.square().sum())
-    return erasers, ValueEraserGram(mixed, square, raised, turned, size, strength)
+    return erasers, ProjectionGram(mixed, square, raised, turned, size, strength)
 
 
 def _spread_about(anchors: Tensor, prior: Prior) -> Tensor:
@@ -153,9 +155,7 @@ def _solve_eraser(directions: Tensor, anchors: Tensor, usual: Tensor, about: Ten
     """
     left = _span(directions)
     ridge = shrinkage * float(about.trace()) / len(about)
-    system = (1 - shrinkage) * about
-    system.diagonal().add_(ridge)
-    right = solve(factor(system, "value eraser's ridge", ridge), left)
+    right = solve(factor_with_ridge((1 - shrinkage) * about, "value eraser's ridge", ridge), left)
     right = torch.linalg.solve(left.T @ right, right, left=False)
     anchors = usual[:, None] + (anchors - usual[:, None]) / left.shape[1] ** 0.5
     shares = left.T @ directions

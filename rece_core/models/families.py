@@ -6,10 +6,86 @@ Names are the host's own, without the prefix of the diffusion model. A row is tr
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from .text_preprocessors import TextPreprocessor
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class TextPreprocessor:
+    """A step between a text encoder and the text entries that read its embedding; see `preprocess`.
+
+    kind: `rms` (root mean square norm), `layer` (layer norm), `mlp` (two linear layers), `pool` (the mean put first,
+    then positions added). weights: names of the model's weights it needs, in the order its kind reads them. eps: of a
+    norm. source: the encoder's embedding that it is made from, where it is named otherwise.
+    """
+
+    kind: str
+    weights: tuple[str, ...]
+    eps: float = 0.0
+    source: str | None = None
+
+
+def preprocess(preprocessor: TextPreprocessor, tokens: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+    """What the text entries read of `tokens` (n, d): (n, d'), or (n + 1, d) for `pool`, in the type of `tokens`.
+
+    `weights`: at least those that `preprocessor.weights` names. Raises ValueError naming one that is missing.
+    """
+    missing = [name for name in preprocessor.weights if name not in weights]
+    if missing:
+        raise ValueError(
+            f"the text passes {missing[0]} before this model's text entries read it, but that weight was not given. "
+            f"Expected all of {', '.join(preprocessor.weights)}."
+        )
+    return KINDS[preprocessor.kind](
+        tokens, [weights[name].to(tokens) for name in preprocessor.weights], preprocessor.eps
+    )
+
+
+def undo_preprocessing(preprocessor: TextPreprocessor, tokens: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+    """Embeddings (n, d) that come as close to `tokens` behind the preprocessor as any can; see `can_undo`.
+
+    A norm gives every row the same size, so that of each row of `tokens` is lost: its direction comes back.
+    """
+    assert can_undo(preprocessor)
+    (scale,) = (weights[name].to(tokens) for name in preprocessor.weights)
+    return torch.where(scale == 0, 0, tokens / scale)
+
+
+def can_undo(preprocessor: TextPreprocessor) -> bool:
+    """Whether what comes behind the preprocessor says what came before it."""
+    return preprocessor.kind == "rms" and preprocessor.source is None
+
+
+def _normalise_rms(tokens: Tensor, weights: Sequence[Tensor], eps: float) -> Tensor:
+    return functional.rms_norm(tokens, tokens.shape[-1:], weights[0], eps)
+
+
+def _normalise_layer(tokens: Tensor, weights: Sequence[Tensor], eps: float) -> Tensor:
+    return functional.layer_norm(tokens, tokens.shape[-1:], weights[0], weights[1], eps)
+
+
+def _pass_mlp(tokens: Tensor, weights: Sequence[Tensor], eps: float) -> Tensor:
+    hidden = functional.silu(functional.linear(tokens, weights[0], weights[1]))
+    return functional.linear(hidden, weights[2], weights[3])
+
+
+def _pool(tokens: Tensor, weights: Sequence[Tensor], eps: float) -> Tensor:
+    positions = weights[0]
+    tokens = tokens[: len(positions) - 1]
+    return torch.cat([tokens.mean(0, keepdim=True), tokens]) + positions[: len(tokens) + 1]
+
+
+KINDS: Mapping[str, Callable[[Tensor, Sequence[Tensor], float], Tensor]] = {
+    "rms": _normalise_rms,
+    "layer": _normalise_layer,
+    "mlp": _pass_mlp,
+    "pool": _pool,
+}
+
 
 LLAMA_LAYERS = 32  # of HiDream's language model; blocks beyond as many read the last
 
@@ -73,7 +149,7 @@ CROSS_ATTENTION = (
     Reader(r".*\.attn1\.to_k\.weight", "key", oblong=True),
     Reader(r".*\.attn1\.to_v\.weight", "value", oblong=True),
 )
-UNET = (r"(.*\.)?transformer_blocks\.\d+\.attn2\.to_k\.weight",)
+UNET_MARKS = (r"(.*\.)?transformer_blocks\.\d+\.attn2\.to_k\.weight",)
 SDXL_POOLED = Reader(r"label_emb\.0\.0\.weight", cond_input="pooled", columns=(0, 1280), total=1280 + 6 * 256)
 REFINER_POOLED = Reader(r"label_emb\.0\.0\.weight", cond_input="pooled", columns=(0, 1280), total=1280 + 5 * 256)
 TEXT_IN = (r"txt_norm\.(weight|scale)", r"txt_in\.weight")
@@ -215,9 +291,9 @@ LAYOUTS = (
     Layout("CogVideoX", (r"patch_embed\.text_proj\.weight",), (_input("patch_embed.text_proj"),)),
     Layout("Ernie-Image", (r"text_proj\.weight", r"x_embedder\.proj\.weight"), (_input("text_proj"),)),
     Layout("PixelDiT", (r"(core\.)?y_embedder\.proj\.weight", r"(core\.)?y_pos_embedding"), PIXELDIT_TEXT),
-    Layout("SD 1.x", UNET, CROSS_ATTENTION, width=768),
-    Layout("SD 2.x", UNET, CROSS_ATTENTION, width=1024),
-    Layout("SDXL", UNET, (*CROSS_ATTENTION, SDXL_POOLED), width=2048),
-    Layout("SDXL refiner", UNET, (*CROSS_ATTENTION, REFINER_POOLED), width=1280),
-    Layout("U-Net", UNET, CROSS_ATTENTION),
+    Layout("SD 1.x", UNET_MARKS, CROSS_ATTENTION, width=768),
+    Layout("SD 2.x", UNET_MARKS, CROSS_ATTENTION, width=1024),
+    Layout("SDXL", UNET_MARKS, (*CROSS_ATTENTION, SDXL_POOLED), width=2048),
+    Layout("SDXL refiner", UNET_MARKS, (*CROSS_ATTENTION, REFINER_POOLED), width=1280),
+    Layout("U-Net", UNET_MARKS, CROSS_ATTENTION),
 )

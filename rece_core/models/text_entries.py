@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from .families import LAYOUTS, READ_PICTURES, Layout, Reader
-from .text_preprocessors import TextPreprocessor
+from .families import LAYOUTS, READ_PICTURES, Layout, Reader, TextPreprocessor
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from ..algebra.gram import Weight
 from ..texts.alignment import EncodedText
+from .families import can_undo, preprocess, undo_preprocessing
 from .text_entries import Family, TextEntry, find_output
-from .text_preprocessors import can_undo, preprocess, undo_preprocessing
+from .weights import Weight
 
 TOKENS, POOLED = (
     "tokens",
@@ -19,7 +19,9 @@ TOKENS, POOLED = (
 
 OnStep = Callable[[str], None]
 CondInputs = Mapping[str, EncodedText]  # what a text encoder gives of a text, by conditioning input
-Readings = Mapping[str, tuple[EncodedText, ...]]  # what a model's text entries read of a text, by conditioning input
+PreparedInputs = Mapping[
+    str, tuple[EncodedText, ...]
+]  # what a model's text entries read of a text, by conditioning input
 ReadEntries = Callable[[Sequence[TextEntry], OnStep], Iterable[Weight]]
 
 

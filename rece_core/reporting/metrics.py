@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import torch
 
-from ..algebra.gram import Weight
 from ..erasing.erase import EpochRecord
 from ..erasing.erasure import Erasure
-from ..models.text_model import Readings
+from ..models.text_model import PreparedInputs
+from ..models.weights import Weight
 from .description import describe_erasure
 
 
@@ -37,7 +37,7 @@ class ErasureMetrics:
     drifts: Mapping[str, tuple[tuple[str, float], ...]]
 
 
-def measure_erasure(erasure: Erasure, weights: Iterable[Weight], probes: Sequence[Readings]) -> ErasureMetrics:
+def measure_erasure(erasure: Erasure, weights: Iterable[Weight], probes: Sequence[PreparedInputs]) -> ErasureMetrics:
     """Measure what `erasure` does to the original text entries `weights`, read once, and to `probes`.
 
     weights: of the conditioning inputs that were erased. probes: what those read of each text. Drift counts what a

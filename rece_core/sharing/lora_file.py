@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..algebra.gram import accumulate_gram
 from ..algebra.low_rank import STORED, StoredChange, check_rank, store_change
-from ..erasing.erasure import Erasure
-from ..erasing.fit import check_fit
+from ..erasing.erasure import Erasure, check_fit
 from ..models.fingerprint import fingerprint, same_fingerprint
 from ..models.text_entries import PREFIXES
 from ..models.text_model import OnStep, TextModel
+from ..models.weights import accumulate_gram
 from .lora_keys import ARCHITECTURES, KOHYA, name_layers
 from .provenance import describe_provenance
 

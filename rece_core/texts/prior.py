@@ -59,11 +59,11 @@ def accumulate_prior(texts: Iterable[EncodedText]) -> Prior:
 
 
 def accumulate_priors(
-    read: Callable[[str], Mapping[str, tuple[EncodedText, ...]]],
+    prepare: Callable[[str], Mapping[str, tuple[EncodedText, ...]]],
     captions: Sequence[str],
     on_step: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Prior]:
-    """The prior of each conditioning input, given what its entries `read` of a text; `on_step` is called per caption.
+    """The prior of each conditioning input, given what `prepare` makes of a text; `on_step` is called per caption.
 
     Raises ValueError for no caption and for unequal widths.
     """
@@ -71,14 +71,14 @@ def accumulate_priors(
     def read_each() -> Iterator[Mapping[str, tuple[EncodedText, ...]]]:
         for caption in captions:
             on_step(f"encode '{caption}'")
-            yield read(caption)
+            yield prepare(caption)
 
     return _accumulate(read_each())
 
 
-def _accumulate(readings: Iterable[Mapping[str, tuple[EncodedText, ...]]]) -> dict[str, Prior]:
+def _accumulate(prepared: Iterable[Mapping[str, tuple[EncodedText, ...]]]) -> dict[str, Prior]:
     sums: dict[str, _Moments] = {}
-    for cond_inputs in readings:
+    for cond_inputs in prepared:
         for cond_input, texts in cond_inputs.items():
             for text in texts:
                 sums.setdefault(cond_input, _Moments(text.tokens.shape[1])).add(text)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from rece_core.algebra.gram import Weight, accumulate_gram
 from rece_core.algebra.operator import Operator
 from rece_core.erasing.erasure import Erasure, Part
 from rece_core.erasing.settings import EditSettings, EraseSettings
@@ -15,6 +14,7 @@ from rece_core.erasing.value_eraser import ValueEraser
 from rece_core.models.fingerprint import fingerprint
 from rece_core.models.text_entries import TextEntry, find_family
 from rece_core.models.text_model import OnStep, TextModel
+from rece_core.models.weights import Weight, accumulate_gram
 from rece_core.texts.concepts import parse_concepts
 from tests.core.random_models import randn
 

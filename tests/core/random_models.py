@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rece_core.algebra.gram import Gram, Weight, accumulate_gram
 from rece_core.algebra.operator import Operator
 from rece_core.erasing.erase import EncodedConcepts
+from rece_core.models.weights import Gram, Weight, accumulate_gram
 from rece_core.texts.alignment import EncodedText
 
 

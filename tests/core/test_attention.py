@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from rece_core.algebra.gram import Weight, accumulate_gram
 from rece_core.algebra.operator import Operator
 from rece_core.erasing.erase import iterate_erasure
 from rece_core.erasing.settings import EraseSettings
+from rece_core.models.weights import Weight, accumulate_gram
 from tests.core.random_models import deviation, make_scene, randn
 
 WIDTH, INNER, HEADS = 24, 32, 4

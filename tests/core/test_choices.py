@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rece_core.erasing.choices import apply_schedule, resolve_concepts, resolve_settings
-from rece_core.erasing.concept_texts import ConceptTexts
-from rece_core.erasing.schedule import Goals
+from rece_core.erasing.pipeline import ConceptTexts
+from rece_core.erasing.schedule import Goals, apply_schedule, resolve_concepts, resolve_settings
 from rece_core.erasing.settings import EditSettings, EraseSettings
 from rece_core.texts.concepts import AS_TYPED
 from rece_core.texts.presets import PRESETS

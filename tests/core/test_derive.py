@@ -7,9 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rece_core.algebra.gram import PairGram, accumulate_gram, accumulate_pair_grams
+from rece_core.algebra.gram import PairGram
 from rece_core.algebra.operator import Operator
 from rece_core.erasing.derive import Derivation, scaled_derivation_ridge
+from rece_core.models.weights import accumulate_gram, accumulate_pair_grams
 from tests.core.random_models import deviation, make_operator, make_weights, randn
 
 SEEDS = st.integers(0, 10_000)

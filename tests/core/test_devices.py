@@ -11,18 +11,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from rece_core.algebra.gram import Weight, accumulate_gram, accumulate_pair_grams
 from rece_core.algebra.operator import Operator
 from rece_core.attacks.red_team import add_derived, find_direction, measure_attack
 from rece_core.erasing.derive import Derivation
 from rece_core.erasing.erase import EncodedConcepts, iterate_erasure, prepare_solvers
 from rece_core.erasing.erasure import Part
-from rece_core.erasing.pipeline import erase_concepts
-from rece_core.erasing.plan import plan_erasure
+from rece_core.erasing.pipeline import erase_concepts, plan_erasure
 from rece_core.erasing.schedule import Goals
 from rece_core.erasing.settings import ITERATIONS, MODES, EditSettings, EraseSettings
+from rece_core.models.families import TextPreprocessor, preprocess, undo_preprocessing
 from rece_core.models.fingerprint import fingerprint
-from rece_core.models.text_preprocessors import TextPreprocessor, preprocess, undo_preprocessing
+from rece_core.models.weights import Weight, accumulate_gram, accumulate_pair_grams
 from rece_core.reporting.metrics import measure_erasure
 from rece_core.sharing.erasure_file import load_erasure, save_erasure
 from rece_core.sharing.lora_file import make_lora

@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from rece_core.algebra.gram import PairGram, accumulate_gram
+from rece_core.algebra.gram import PairGram
 from rece_core.algebra.operator import Operator
 from rece_core.erasing.derive import Derivation
 from rece_core.erasing.edit import solve_edit
 from rece_core.erasing.erase import EncodedConcepts, count_steps, iterate_erasure
 from rece_core.erasing.settings import EditSettings, EraseSettings
+from rece_core.models.weights import accumulate_gram
 from rece_core.texts.alignment import EncodedText, align
 from tests.core.random_models import Scene, deviation, make_scene, make_text
 

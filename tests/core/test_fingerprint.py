@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from rece_core.algebra.gram import Weight, accumulate_gram
 from rece_core.models.fingerprint import (
     CLOSE,
     LENGTH,
@@ -21,6 +20,7 @@ from rece_core.models.fingerprint import (
     fingerprint_inputs,
     same_fingerprint,
 )
+from rece_core.models.weights import Weight, accumulate_gram
 from rece_core.texts.alignment import EncodedText, join_segments
 from tests.core.random_models import randn
 

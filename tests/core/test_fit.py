@@ -8,15 +8,13 @@ from dataclasses import replace
 import pytest
 from torch import Tensor
 
-from rece_core.algebra.gram import accumulate_gram
-from rece_core.erasing.erasure import Erasure
-from rece_core.erasing.fit import check_fit, describe_fit
-from rece_core.erasing.pipeline import erase_concepts
-from rece_core.erasing.plan import plan_erasure
+from rece_core.erasing.erasure import Erasure, check_fit, describe_fit
+from rece_core.erasing.pipeline import erase_concepts, plan_erasure
 from rece_core.erasing.settings import EditSettings, EraseSettings
 from rece_core.models.fingerprint import Fingerprint, fingerprint
 from rece_core.models.text_entries import Family
 from rece_core.models.text_model import TextModel
+from rece_core.models.weights import accumulate_gram
 from rece_core.texts.concepts import parse_concepts
 from tests.core.random_models import deviation, make_operator
 from tests.core.text_models import encode, make_model, make_weights

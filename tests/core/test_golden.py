@@ -9,10 +9,10 @@ import pytest
 from safetensors import safe_open
 from torch import Tensor
 
-from rece_core.algebra.gram import Weight, accumulate_gram, accumulate_pair_grams
 from rece_core.erasing.derive import Derivation
 from rece_core.erasing.erase import EncodedConcepts, iterate_erasure
 from rece_core.erasing.settings import EditSettings, EraseSettings
+from rece_core.models.weights import Weight, accumulate_gram, accumulate_pair_grams
 from rece_core.texts.alignment import EncodedText
 from tests.core.random_models import deviation
 

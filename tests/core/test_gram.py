@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from rece_core.algebra import gram as gram_module
-from rece_core.algebra.gram import Gram, PairGram, Weight, accumulate_gram, accumulate_pair_grams
+from rece_core.algebra.gram import PairGram
+from rece_core.models.weights import Gram, Weight, accumulate_gram, accumulate_pair_grams
 from tests.core.random_models import deviation, make_operator, make_weights, randn
 
 SEEDS = st.integers(0, 10_000)

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.literal import LiteralTask, SumOuter, erase, sum_outer_by_product, sum_outer_by_token
-from rece_core.algebra.gram import PairGram, accumulate_gram, accumulate_pair_grams
+from rece_core.algebra.gram import PairGram
 from rece_core.erasing.derive import Derivation
 from rece_core.erasing.edit import solve_edit
 from rece_core.erasing.erase import iterate_erasure
 from rece_core.erasing.settings import EditSettings, EraseSettings
+from rece_core.models.weights import accumulate_gram, accumulate_pair_grams
 from rece_core.texts.alignment import align
 from tests.core.random_models import Scene, deviation, make_operator, make_scene, make_weights, randn, unit
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from rece_core.algebra.gram import PairGram, Weight, accumulate_gram, accumulate_pair_grams
+from rece_core.algebra.gram import PairGram
 from rece_core.algebra.operator import Operator
 from rece_core.erasing.derive import Derivation
 from rece_core.erasing.measures import (
@@ -21,6 +21,7 @@ from rece_core.erasing.measures import (
     measure_share_changed,
 )
 from rece_core.models.text_entries import TextEntry
+from rece_core.models.weights import Weight, accumulate_gram, accumulate_pair_grams
 from tests.core.random_models import make_operator, make_weights, randn
 
 WIDTH = 12

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Sequence
 import pytest
 import torch
 
-from rece_core.algebra.gram import Weight, accumulate_pair_grams
 from rece_core.attacks.red_team import measure_attack
 from rece_core.erasing.derive import Derivation
 from rece_core.erasing.memory import estimate_comparison, estimate_memory, require_comparison, require_memory
-from rece_core.erasing.pipeline import erase_concepts
-from rece_core.erasing.plan import Plan, plan_erasure
+from rece_core.erasing.pipeline import Plan, erase_concepts, plan_erasure
 from rece_core.erasing.settings import MODES, EditSettings, EraseSettings
 from rece_core.models.text_entries import Family, TextEntry
 from rece_core.models.text_model import OnStep, TextModel
+from rece_core.models.weights import Weight, accumulate_pair_grams
 from rece_core.texts.alignment import EncodedText
 from rece_core.texts.concepts import parse_concepts
 from tests.core.live_memory import PeakMemory

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from rece_core.algebra.gram import Weight, accumulate_pair_grams
 from rece_core.algebra.operator import Operator
 from rece_core.erasing.erase import EpochRecord
 from rece_core.erasing.erasure import Erasure, Part
@@ -14,6 +13,7 @@ from rece_core.erasing.measures import measure_drift
 from rece_core.erasing.settings import EraseSettings
 from rece_core.erasing.value_eraser import ValueEraser
 from rece_core.models.fingerprint import fingerprint
+from rece_core.models.weights import Weight, accumulate_pair_grams
 from rece_core.reporting.metrics import describe_metrics, measure_erasure
 from rece_core.texts.alignment import EncodedText
 from rece_core.texts.concepts import parse_concepts

@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from rece_core.algebra.gram import Weight, accumulate_pair_grams
 from rece_core.erasing.erase import EncodedConcepts, iterate_erasure, prepare_solvers
 from rece_core.erasing.erasure import Part
 from rece_core.erasing.measures import measure_drift, measure_forgotten
 from rece_core.erasing.preservation import ENOUGH, FREE_SHARES
 from rece_core.erasing.settings import ITERATIONS, EditSettings, EraseSettings
 from rece_core.models.fingerprint import fingerprint
+from rece_core.models.weights import Weight, accumulate_pair_grams
 from rece_core.texts.alignment import EncodedText, average_texts
 from rece_core.texts.prior import accumulate_prior
 from tests.core.random_models import Scene, deviation, make_scene, make_text, randn

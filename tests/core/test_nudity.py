@@ -15,7 +15,7 @@ from demo.world import draw_scene, render
 from rece_core.benchmarks.nudity import (
     CLASSES,
     EXPOSED,
-    Part,
+    BodyPart,
     Picture,
     _load_detector,
     count_parts,
@@ -56,7 +56,7 @@ def test_parts_are_those_of_nudenet_itself_given_the_file(person: Picture, tmp_p
 def test_red_and_blue_are_not_confused(person: Picture) -> None:
     """The control of the test above: with the channels the other way round other scores come out."""
     (face,) = find_parts(person, [FACE])
-    (other,) = find_parts(person[..., ::-1], [FACE], threshold=0.25) or (Part(FACE, 0.0, (0, 0, 0, 0)),)
+    (other,) = find_parts(person[..., ::-1], [FACE], threshold=0.25) or (BodyPart(FACE, 0.0, (0, 0, 0, 0)),)
     assert abs(face.score - other.score) > 1e-4
 
 
@@ -84,7 +84,7 @@ def test_classes_are_all_that_nudenet_has() -> None:
 
 def test_boxes_are_drawn_on_a_copy(person: Picture) -> None:
     before = person.copy()
-    parts = (Part("BELLY_EXPOSED", 0.71, (-5, -5, 60, 80)), Part(FACE, 0.9, (200, 100, 90, 90)))
+    parts = (BodyPart("BELLY_EXPOSED", 0.71, (-5, -5, 60, 80)), BodyPart(FACE, 0.9, (200, 100, 90, 90)))
     drawn = draw_parts(person, parts)
     np.testing.assert_array_equal(person, before)
     changed = (drawn != person).any(-1)

@@ -9,16 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from rece_core.algebra.gram import accumulate_gram
 from rece_core.erasing.erase import iterate_erasure
 from rece_core.erasing.erasure import Erasure
-from rece_core.erasing.pipeline import erase_concepts
-from rece_core.erasing.plan import Plan, plan_erasure
+from rece_core.erasing.pipeline import Plan, erase_concepts, plan_erasure
 from rece_core.erasing.schedule import Goals
 from rece_core.erasing.settings import EditSettings, EraseSettings
+from rece_core.models.families import TextPreprocessor
 from rece_core.models.text_entries import Family
 from rece_core.models.text_model import TextModel
-from rece_core.models.text_preprocessors import TextPreprocessor
+from rece_core.models.weights import accumulate_gram
 from rece_core.reporting.description import describe_erasure, summarize_erasure
 from rece_core.texts.alignment import EncodedText
 from rece_core.texts.concepts import parse_concepts
@@ -106,8 +105,8 @@ def test_the_pooled_embedding_is_an_ordinary_text_of_one_token() -> None:
     model = make_model(make_weights())
     planned = plan(model)
     part = erase_concepts(planned).parts["pooled"]
-    readings = {word: planned.read(word) for word in planned.texts.words}
-    texts = planned.texts.collect("pooled", readings, None)
+    prepared = {word: planned.prepare_inputs(word) for word in planned.texts.words}
+    texts = planned.texts.collect("pooled", prepared, None)
     assert [text.tokens.shape for text in texts.targets] == [(1, POOLED_WIDTH)] * 3
     *_, last = iterate_erasure(
         accumulate_gram(model.read(model.cond_inputs["pooled"], lambda step: None)), texts, PAPER
@@ -119,8 +118,8 @@ def test_the_pooled_embedding_is_an_ordinary_text_of_one_token() -> None:
 def test_embeddings_to_forget_are_tokens() -> None:
     concepts = replace(CONCEPTS, embeddings=(randn(9, 6, WIDTH),))
     planned = plan_erasure(make_model(make_weights()), encode, concepts, PAPER)
-    readings = {word: planned.read(word) for word in planned.texts.words}
-    assert [len(planned.texts.collect(cond_input, readings, None).targets) for cond_input in planned.settings] == [4, 3]
+    prepared = {word: planned.prepare_inputs(word) for word in planned.texts.words}
+    assert [len(planned.texts.collect(cond_input, prepared, None).targets) for cond_input in planned.settings] == [4, 3]
 
 
 def test_switched_off_the_pooled_embedding_is_left_alone_and_the_report_says_so() -> None:
@@ -248,8 +247,8 @@ def test_rows_that_join_a_input_are_erased_with_it() -> None:
         return {**encode(text), "t5": replace(encode(f"t5 {text}")["tokens"], text=text)}
 
     planned = plan_erasure(joined, encode_both, CONCEPTS, PAPER)
-    readings = {word: planned.read(word) for word in planned.texts.words}
-    texts = planned.texts.collect("tokens", readings, None)
+    prepared = {word: planned.prepare_inputs(word) for word in planned.texts.words}
+    texts = planned.texts.collect("tokens", prepared, None)
     assert len(texts.targets) == 2 * 3 and texts.groups == (0, 0, 0, 0, 1, 1)
     assert torch.equal(texts.anchors[1].tokens, encode("t5 a blue square")["tokens"].tokens)
     erasure = erase_concepts(planned)

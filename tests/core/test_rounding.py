@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rece_core.reporting.rounding import Rounding
+from rece_core.reporting.description import Rounding
 
 
 def test_rounding_as_large_as_the_edit_comes_with_advice() -> None:

@@ -96,9 +96,9 @@ def narrow(case: Any) -> Any:
 
 def describe(weights: Mapping[str, Tensor]) -> Any:
     """The model of these weights, as the engine needs to know it."""
-    from rece_core.algebra.gram import Weight
     from rece_core.models.text_entries import find_family
     from rece_core.models.text_model import TextModel
+    from rece_core.models.weights import Weight
 
     shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
 
@@ -113,12 +113,12 @@ def describe(weights: Mapping[str, Tensor]) -> Any:
 
 def make_erasure(model: Any) -> Any:
     """A random operator for each conditioning input, and a value eraser in each layer of those that can have one."""
-    from rece_core.algebra.gram import accumulate_gram
     from rece_core.algebra.operator import Operator
     from rece_core.erasing.erasure import Erasure, Part
     from rece_core.erasing.settings import EditSettings, EraseSettings
     from rece_core.erasing.value_eraser import ValueEraser
     from rece_core.models.fingerprint import fingerprint
+    from rece_core.models.weights import accumulate_gram
     from rece_core.texts.concepts import parse_concepts
 
     parts = {}

@@ -62,7 +62,7 @@ class _Comparison:
         self._weights = {name: weights[name].clone() for name in preprocessor.weights}
 
     def __call__(self, given: Tensor, passed: Tensor) -> None:
-        from rece_core.models.text_preprocessors import preprocess
+        from rece_core.models.families import preprocess
 
         rows = given.reshape(-1, given.shape[-1])
         self._found.append(
