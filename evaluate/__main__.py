@@ -105,7 +105,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rows", nargs="+", choices=rows, default=rows, metavar="NAME", help=f"of {rows}")
     parser.add_argument("--gradient", type=int, default=0, help="prompts to attack by gradient, slow (default: 0)")
     parser.add_argument(
-        "--drift", action="store_true", help="another table: what sealed erasures that drift little to much still draw"
+        "--drift", action="store_true", help="another table: what erasures that drift little to much still draw"
     )
     return parser.parse_args()
 

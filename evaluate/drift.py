@@ -1,4 +1,4 @@
-"""What a drift costs: sealed erasures that drift little to much, and how much of what is kept each still draws."""
+"""What a drift costs: erasures with value erasers that drift little to much, and what is kept that each still draws."""
 
 from __future__ import annotations
 

@@ -38,13 +38,20 @@ METHODS = (
     _iterate("prior, 3 epochs", mode="prior", epochs=3, iteration="cumulative"),
     _iterate("strict", mode="strict"),
     _iterate("orthogonal", mode="orthogonal"),
-    _iterate("paper + seal", seal=1.0),
-    _iterate("prior + seal", mode="prior", seal=1.0),
-    _iterate("strict + seal", mode="strict", seal=1.0),
-    _iterate("orthogonal + seal", mode="orthogonal", seal=1.0),
-    _iterate("prior + seal, hardened", hardened=True, mode="prior", seal=1.0),
+    _iterate("paper + value erasure", seal=1.0),
+    _iterate("prior + value erasure", mode="prior", seal=1.0),
+    _iterate("strict + value erasure", mode="strict", seal=1.0),
+    _iterate("orthogonal + value erasure", mode="orthogonal", seal=1.0),
+    _iterate("prior + value erasure, hardened", hardened=True, mode="prior", seal=1.0),
     # What RECE Iterate does where nothing is changed.
-    _iterate("automatic, prior + seal", schedule="automatic", mode="prior", seal=1.0, epochs=3, iteration="cumulative"),
+    _iterate(
+        "automatic, prior + value erasure",
+        schedule="automatic",
+        mode="prior",
+        seal=1.0,
+        epochs=3,
+        iteration="cumulative",
+    ),
 )
 
 
@@ -52,7 +59,7 @@ def _weaken() -> Iterator[Method]:
     for mode, ridges in {"prior": (0.1, 1.0, 10.0), "paper": (0.1, 1.0), "strict": (0.1,)}.items():
         for ridge in ridges:
             for epochs in (0, 1, 3):
-                name = f"{mode} + seal, ridge {ridge:g}, epochs {epochs}"
+                name = f"{mode} + value erasure, ridge {ridge:g}, epochs {epochs}"
                 yield _iterate(name, mode=mode, seal=1.0, edit_ridge=ridge, epochs=epochs, iteration="cumulative")
 
 

@@ -24,8 +24,8 @@ SHORT = {
     "RECE, cumulative": "RECE, cumulative",
     "prior": "preserve prior",
     "strict": "strict",
-    "automatic, prior + seal": "**preserve prior and seal, automatic** (the default)",
-    "prior + seal, hardened": "preserve prior and seal, hardened by what the red team found",
+    "automatic, prior + value erasure": "**preserve prior and value erasure, automatic** (the default)",
+    "prior + value erasure, hardened": "preserve prior and value erasure, hardened by what the red team found",
 }
 COLUMNS = {
     "by name": "by name",

@@ -29,7 +29,7 @@ MODES = {
     "orthogonal": EditSettings(mode="orthogonal", tokens="last"),
 }
 METHODS = {
-    name + (" + seal" if seal else ""): EraseSettings(edit, 0, seal=seal)
+    name + (" + value erasure" if seal else ""): EraseSettings(edit, 0, seal=seal)
     for seal in (0.0, 1.0)
     for name, edit in MODES.items()
 }

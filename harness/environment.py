@@ -227,4 +227,4 @@ def _runs(python: Path, code: str) -> bool:
 
 def _require(code: int, what: str) -> None:
     if code != 0:
-        raise SetupError(f"{what} failed with exit code {code}. Mend what it says above and run this again.")
+        raise SetupError(f"{what} failed with exit code {code}. Fix what it says above and run this again.")

@@ -3,7 +3,7 @@
     python run.py serve                          # in one terminal
     python -m harness.locales http://127.0.0.1:8188
 
-writes the English of the nodes (from their schemas) and of the page's scripts (`web/js/words.js`) anew, and says what
+writes the English of the nodes (from their schemas) and of the page's scripts (`web/js/words.js`) again, and says what
 changed in it and what the other languages lack or have too much. Those are written by people. The files have the host's
 own format, see `app/custom_node_manager.py` there; its page looks up in them what its own locales have.
 """

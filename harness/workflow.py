@@ -187,7 +187,9 @@ def _ui_note(text: str, number: int, position: tuple[int, int]) -> dict[str, Any
 
 def _describe(class_type: str, object_info: ObjectInfo) -> Mapping[str, Any]:
     if class_type not in object_info:
-        raise ValueError(f"The server has no node type {class_type!r}. Load the pack that brings it, or mend its name.")
+        raise ValueError(
+            f"The server has no node type {class_type!r}. Load the pack that brings it, or correct its name."
+        )
     return object_info[class_type]
 
 

@@ -33,7 +33,7 @@ class Progress:
     """The progress bar of the node that runs, with its steps in words; each step raises if the user asked to stop.
 
     Steps that follow each other within SHOWN_EVERY are counted, not shown, but for the last: newer pages draw a node
-    anew for every message, and with hundreds a second no longer answer a click on Cancel.
+    again for every message, and with hundreds a second no longer answer a click on Cancel.
     """
 
     def __init__(self, steps: int) -> None:

@@ -45,8 +45,8 @@ FURTHER = {
     "llama": ("conditioning_llama3", "llama", None),  # a conditioning input for each of its layers
 }
 
-#: Text encoders whose mask the model behind them heeds (LTX-Video, Mochi, HunyuanDiT). Others return one as well, but
-#: their models read every row: Flux.2 Klein, LongCat.
+#: Text encoders whose mask the model behind them respects (LTX-Video, Mochi, HunyuanDiT). Others return one as well,
+#: but their models read every row: Flux.2 Klein, LongCat.
 MASKED = (frozenset({"t5xxl"}), frozenset({"hydit_clip", "mt5xl"}))
 
 

@@ -17,7 +17,7 @@ SHIPPED = Path(__file__).parents[1] / "demo" / "prompts"  # lists of the pack's 
 
 
 class RecePromptList(io.ComfyNode):
-    """Reads a list anew whenever it, or the table of what is done, has changed."""
+    """Reads a list again whenever it, or the table of what is done, has changed."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:

@@ -20,7 +20,7 @@ from .types import CATEGORY, ErasureType
 
 LORAS = "loras"  # the host's own folder, where its LoRA loaders look
 OPERATOR, LORA, DIFFUSERS_LORA = "operator", "LoRA", "LoRA for diffusers"
-BIAS_NOTE = "Its biases are read by ComfyUI and Forge alone; save it anew for diffusers, or a checkpoint for A1111."
+BIAS_NOTE = "Its biases are read by ComfyUI and Forge alone; save it again for diffusers, or a checkpoint for A1111."
 
 
 class ReceSaveErasure(io.ComfyNode):

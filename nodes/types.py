@@ -128,6 +128,7 @@ def protection_inputs() -> list[io.Input]:
         ),
         io.Float.Input(
             "seal",
+            display_name="value erasure",
             default=1.0,
             min=0.0,
             max=1.0,
@@ -137,6 +138,7 @@ def protection_inputs() -> list[io.Input]:
         ),
         io.Float.Input(
             "seal_caution",
+            display_name="spare captions",
             default=erase.seal_caution,
             min=0.0,
             max=0.999,
@@ -154,7 +156,7 @@ def pooled_input() -> io.Input:
         "pooled",
         default=True,
         optional=True,
-        tooltip="Closes the second door too: models such as SDXL, SD3 and Flux also read one pooled embedding of the "
+        tooltip="Closes the second path too: models such as SDXL, SD3 and Flux also read one pooled embedding of the "
         "whole text. On: the concept is erased from it as well. Off: it still says what the prompt said. Has no effect "
         "on models without one (SD 1.x, SD 2.x).",
     )

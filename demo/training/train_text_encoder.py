@@ -54,7 +54,7 @@ def index_tokens(tokens: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
 
 
 def build_text_model() -> nn.Module:
-    """The host's CLIP text transformer with fresh weights; the token table is kept apart from it."""
+    """The host's CLIP text transformer with fresh weights; the token table is kept separate from it."""
     import comfy.clip_model
     import comfy.ops
 

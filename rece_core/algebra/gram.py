@@ -53,7 +53,7 @@ class PairGram:
     """What a pair of original weights W and edited weights W' = W + F rightᵀ has in common; float64 on one device.
 
     original: Σ Wᵀ W, (d, d). right: (d, r), what of an embedding the change reads. cross: Σ Fᵀ W, (r, d).
-    change: Σ Fᵀ F, (r, r). Differences are kept apart, since subtracting two nearly equal Gram matrices afterwards
+    change: Σ Fᵀ F, (r, r). Differences are kept separate, since subtracting two nearly equal Gram matrices afterwards
     would leave rounding noise; in factors, since a change by an operator has low rank. constant: what biases add to
     the edited values, None for nothing.
     """

@@ -149,7 +149,7 @@ def _check_length(cells: list[str], names: list[str], place: str) -> list[str]:
     if len(cells) < len(names):
         raise ValueError(
             f"{place}, column {names[len(cells)]!r}: the row ends before it, after {len(cells)} of {len(names)} "
-            "columns. Fill it up, or mend the quotes."
+            "columns. Fill it up, or fix the quotes."
         )
     return cells
 

@@ -39,7 +39,7 @@ def read_table(path: Path) -> dict[int, Row]:
         for name in (NUMBER, *_count_names(row)):
             if not row[name].isdecimal():
                 raise ValueError(
-                    f"{path.name}, line {line}, column {name!r}: {row[name]!r} is not a whole number. Mend the cell, "
+                    f"{path.name}, line {line}, column {name!r}: {row[name]!r} is not a whole number. Fix the cell, "
                     "or delete the row to have its case drawn again."
                 )
         rows[int(row[NUMBER])] = row

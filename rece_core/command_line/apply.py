@@ -17,7 +17,7 @@ from .files import check_files, finish
 
 
 def run(options: Namespace) -> str:
-    """The report. Raises ValueError and OSError for what a user can mend."""
+    """The report. Raises ValueError and OSError for what a user can fix."""
     if not 0 <= options.strength <= 1:
         raise ValueError(f"strength is {options.strength}; expected 0 to 1.")
     erasure, checkpoint = load_erasure(options.erasure), open_checkpoint(options.input)

@@ -24,7 +24,7 @@ from .progress import Steps
 
 
 def run(options: Namespace) -> str:
-    """The report. Raises ValueError and OSError for what a user can mend, before the long work where it can be."""
+    """The report. Raises ValueError and OSError for what a user can fix, before the long work where it can be."""
     concepts, (settings, goals) = read_concepts(options), read_settings(options)
     checkpoint = open_checkpoint(options.input)
     encoders = find_encoders(checkpoint.file, checkpoint.model.family.name)

@@ -15,7 +15,7 @@ FAILED, STOPPED = 1, 130  # exit codes; argparse has 2 for what it does not unde
 def run(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command and return its exit code: 0 when all is done.
 
-    Errors that a user can mend are one line on stderr.
+    Errors that a user can fix are one line on stderr.
     """
     options = make_parser().parse_args(arguments)
     try:

@@ -139,7 +139,7 @@ def prepare_solvers(
 ) -> tuple[dict[str, ValueEraser], Callable[[], Solver]]:
     """The value erasers that `settings` ask for, by name of their weight, and what makes a solver beside them.
 
-    `read` gives the original text entries, whose Gram matrix is `gram`; it is called anew for every pass over them.
+    `read` gives the original text entries, whose Gram matrix is `gram`; it is called again for every pass over them.
     """
     value_erasers: dict[str, ValueEraser] = {}
     erasers = None

@@ -114,7 +114,7 @@ class Reader:
 class Layout:
     """A family: every pattern of `marks` is found in it; `refusal` says why it can't be edited, where it can't.
 
-    width: of the embedding that the first reader reads, where marks alone don't tell families apart. preprocessors: by
+    width: of the embedding that the first reader reads, where marks alone don't distinguish families. preprocessors: by
     conditioning input, used where the model has their weights. joins: conditioning inputs whose rows, after
     preprocessing, the weights of another conditioning input read along with its own.
     """

@@ -2,7 +2,7 @@
 
 A hash of the weights would call the fp16 copy of a checkpoint a different model. So a fingerprint is a short sketch of
 what the thing does, compared with a tolerance wide enough for fp16 and bf16 and far too narrow for other weights. Of a
-text encoder it tells how far apart two are: one in fp8 gives embeddings a few percent off, which is still the same one.
+text encoder it tells how different two are: one in fp8 gives embeddings a few percent off, which is still the same one.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def fingerprint_inputs(cond_inputs: Mapping[str, EncodedText]) -> dict[str, Fing
 
 
 def estimate_difference(first: Sequence[float], second: Sequence[float]) -> float:
-    """About how far apart two text encoders are, from their fingerprints: relative, root mean square over embeddings.
+    """About how different two text encoders are, from their fingerprints: relative, root mean square over embeddings.
 
     The projections are orthonormal and the rows of unit size, so a random change shows in each number as it is.
     Infinite for other shapes.

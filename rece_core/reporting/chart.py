@@ -26,7 +26,7 @@ WIDTH, UPPER, LOWER, DPI = (
     100,
 )  # pixels: of the chart, of a conditioning input's part of it, and of the weights'
 LETTERS, TITLE = 13, 15  # points, of 1/72 inch: 18 and 21 pixels, which can still be read at half the size
-# Okabe and Ito's colours, which all eyes tell apart; shapes and dashes tell the lines apart without them.
+# Okabe and Ito's colours, which all eyes can distinguish; shapes and dashes distinguish the lines without them.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6E6E6E"
 LINES = {"forgotten": (BLUE, "o", "-"), "recoverable": (ORANGE, "s", "--"), "drift": (GREEN, "^", ":")}
 ROLES = {"key": BLUE, "value": ORANGE, "input": GREEN}

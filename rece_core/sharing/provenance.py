@@ -43,7 +43,7 @@ def describe_provenance(erasure: Erasure) -> dict[str, str]:
 def describe_origin(header: Mapping[str, str]) -> str:
     """By what and on which model the erasure with this header was made: a line of plain words.
 
-    Of the model's fingerprint the first numbers, which tell models apart at a glance.
+    Of the model's fingerprint the first numbers, which distinguish models at a glance.
     """
     parts = json.loads(header["parts"])
     bases = (

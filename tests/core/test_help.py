@@ -16,7 +16,7 @@ PAGES = ROOT / "web" / "docs"
 HEADINGS = {
     "Inputs": {"zh": "输入", "ja": "入力"},
     "Modes": {"zh": "模式", "ja": "モード"},
-    "The seal": {"zh": "封印", "ja": "封印"},
+    "Value erasure": {"zh": "值擦除", "ja": "バリュー消去"},
     "Operator": {"zh": "算子", "ja": "演算子"},
     "LoRA": {"zh": "LoRA", "ja": "LoRA"},
     "Example": {"zh": "示例", "ja": "例"},

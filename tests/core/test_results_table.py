@@ -69,7 +69,7 @@ def test_other_counts_are_refused(path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("10,", "ten,", r"table\.csv, line 3, column 'case_number': 'ten' is not a whole number\. Mend the cell"),
+        ("10,", "ten,", r"table\.csv, line 3, column 'case_number': 'ten' is not a whole number\. Fix the cell"),
         (",1,2,", ",1,?,", r"line 3, column 'FEET_EXPOSED': '\?' is not a whole number.* delete the row"),
         ("files", "file", r"line 1: no column is named 'files'"),
         ("10_1.png", "10_1.png,9", r"line 3, column 10: the row has 10 columns"),

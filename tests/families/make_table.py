@@ -65,7 +65,7 @@ def main() -> None:
     rows = [_row(name, results, hosts, loras, commands) for name in results[hosts[-1]]]
     proven = [case for cases in results.values() for case in cases.values() if "controls" in case]
     control = min(min(case["controls"].values()) for case in proven)
-    head = ["model", "text entries", "pooled and other conditioning inputs", "preprocessor"]
+    head = ["model", "text entries", "pooled and other inputs", "preprocessor"]
     head += (
         [f"difference, {host}" for host in hosts]
         + ["value erasure"]

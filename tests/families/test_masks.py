@@ -17,9 +17,9 @@ Moved = dict[str, dict[str, float]]
 
 @pytest.fixture(scope="module")
 def moved(tmp_path_factory: pytest.TempPathFactory) -> Moved:
-    """What `heed_masks.py` found in the host's own Python."""
+    """What `respect_masks.py` found in the host's own Python."""
     host, file = locate_host(), tmp_path_factory.mktemp("masks") / "moved.json"
-    script = Path(__file__).with_name("heed_masks.py")
+    script = Path(__file__).with_name("respect_masks.py")
     command = [str(host.python), str(script), str(host.folder), str(file), *HEEDED, *UNHEEDED]
     done = subprocess.run(command, cwd=file.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -44,7 +44,7 @@ def test_applying_an_erasure_has_progress_too(client: Client) -> None:
 
 
 def test_a_few_messages_a_second_however_many_steps(client: Client) -> None:
-    """Newer pages draw the node anew for each, and would not answer a click on Cancel."""
+    """Newer pages draw the node again for each, and would not answer a click on Cancel."""
     graph = ModelGraph()
     erased = graph.iterate(concepts=graph.concepts(MANY), epochs=5)
     graph.hash(erased[0])

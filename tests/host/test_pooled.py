@@ -1,4 +1,4 @@
-"""The second door: models that read a pooled embedding of the text beside its tokens, in the host itself."""
+"""The second path: models that read a pooled embedding of the text beside its tokens, in the host itself."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_given_a_text_the_edited_model_draws_what_the_original_draws_given_both_
     result = client.run(graph)
     for node in found:
         assert float(result.text(node)[0]) < SAME
-    for node in apart:  # controls: the second door matters, and so does the first
+    for node in apart:  # controls: the second path matters, and so does the first
         assert float(result.text(node)[0]) > APART
     (on,), (off,) = (result.text(node) for node in told)
     assert "conditioning input 'tokens'" in on and "conditioning input 'pooled'" in on and "left alone" not in on

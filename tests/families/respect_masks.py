@@ -1,6 +1,6 @@
-"""Which models heed a mask over the text embedding, in the host's own Python.
+"""Which models respect a mask over the text embedding, in the host's own Python.
 
-    PYTHON_OF_THE_HOST heed_masks.py FOLDER_OF_THE_HOST FILE CASE …
+    PYTHON_OF_THE_HOST respect_masks.py FOLDER_OF_THE_HOST FILE CASE …
 
 Writes for each case of `cases.py` how far its output moves when a row that the mask hides is another one, and when one
 that it shows is.
