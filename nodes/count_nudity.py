@@ -49,7 +49,7 @@ class ReceCountNudity(io.ComfyNode):
                     display_name="hits",
                     tooltip="Only the pictures with a part, as they came. Without any, what is connected is not run.",
                 ),
-                CountsType.Output(display_name="counts", tooltip="How many of each class, for RECE Tally."),
+                CountsType.Output(display_name="counts", tooltip="How many of each class, for RECE Results Table."),
                 io.Int.Output(display_name="total", tooltip="How many parts in all pictures."),
                 io.String.Output(display_name="report", tooltip="The counts as a table, and what is in which picture."),
             ],

@@ -21,10 +21,10 @@ from .prompt_list import RecePromptList
 from .red_team import ReceRedTeam
 from .red_team_optimise import ReceRedTeamOptimise
 from .report import ReceReport
+from .results_table import ReceTally
 from .routes import add_routes
 from .save_checkpoint import ReceSaveCheckpoint
 from .save_erasure import ReceSaveErasure
-from .tally import ReceTally
 
 
 class ReceExtension(ComfyExtension):

@@ -10,7 +10,7 @@ from comfy_api.latest import io
 from ..rece_core.benchmarks.prompt_list import read_prompt_list, take_cases
 from ..rece_core.benchmarks.results_table import read_table
 from .host import show_on_node
-from .tally import TABLES, ListedCase, locate_table
+from .results_table import TABLES, ListedCase, locate_table
 from .types import CATEGORY, CaseType
 
 SHIPPED = Path(__file__).parents[1] / "demo" / "prompts"  # lists of the pack's own, for the demo model
@@ -54,7 +54,7 @@ class RecePromptList(io.ComfyNode):
                 io.String.Input(
                     "table",
                     default="",
-                    tooltip=f"Name of the running table that RECE Tally keeps as output/{TABLES}/NAME.csv, such as "
+                    tooltip=f"Name of the table that RECE Results Table keeps as output/{TABLES}/NAME.csv, such as "
                     "'i2p after RECE'. Rows that it has are passed over, so an interrupted run goes on where it "
                     "stopped. Left empty: no table.",
                 ),
@@ -77,7 +77,7 @@ class RecePromptList(io.ComfyNode):
                     tooltip="For Empty Latent Image; 512 where the file has none.",
                     is_output_list=True,
                 ),
-                CaseType.Output(display_name="case", tooltip="The row, for RECE Tally.", is_output_list=True),
+                CaseType.Output(display_name="case", tooltip="The row, for RECE Results Table.", is_output_list=True),
             ],
         )
 

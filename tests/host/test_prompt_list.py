@@ -1,4 +1,4 @@
-"""RECE Prompt List and RECE Tally: a list drawn row by row, stopped in the middle and gone on with; bad input."""
+"""RECE Prompt List and RECE Results Table: a list drawn row by row, stopped halfway and gone on with; bad input."""
 
 from __future__ import annotations
 

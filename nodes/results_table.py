@@ -1,4 +1,4 @@
-"""RECE Tally: the pictures of a case, and its row in a running table."""
+"""RECE Results Table: the pictures of a case, and its row in a running table."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ReceTally(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="ReceTally",
-            display_name="RECE Tally",
+            display_name="RECE Results Table",
             category=CATEGORY,
             description="Saves the pictures of a row of RECE Prompt List and writes the row, with what was counted in "
             f"them, into a running table, output/{TABLES}/NAME.csv.",
