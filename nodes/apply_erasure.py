@@ -7,11 +7,9 @@ from comfy_api.latest import io
 from ..rece_core.erasing.erasure import check_fit, describe_fit
 from ..rece_core.models.fingerprint import fingerprint
 from ..rece_core.models.weights import accumulate_gram
-from .erase_model import list_weights
-from .host import Progress, attach_erasure, describe_model, show_on_node
+from .host import HostModel, Progress, show_on_node
 from .host_memory import explain_out_of_memory
 from .host_texts import fingerprint_encoder
-from .host_weights import measure_rounding
 from .types import CATEGORY, ErasureType
 
 
@@ -55,18 +53,18 @@ class ReceApplyErasure(io.ComfyNode):
     @classmethod
     @explain_out_of_memory()
     def execute(cls, model, clip, erasure, strength) -> io.NodeOutput:
-        described = describe_model(model, erasure.text_weights)
+        original = HostModel(model, erasure.text_weights)
+        described = original.described
         note = erasure.check_encoder(fingerprint_encoder(clip))
         check_fit(erasure, described)
-        entries = described.list_entries(erasure.parts)
-        weights = list_weights(entries)
-        progress = Progress(2 * len(entries) + len(weights))
-        erased = attach_erasure(model, erasure, strength, progress)
+        weights = original.list_weights(erasure)
+        progress = Progress(2 * len(described.list_entries(erasure.parts)) + len(weights))
+        erased = original.attach(erasure, strength, progress)
         bases = {
             cond_input: fingerprint(accumulate_gram(described.read(described.cond_inputs[cond_input], progress)).total)
             for cond_input in erasure.parts
         }
-        rounding = measure_rounding(model, erased, weights, progress)
+        rounding = original.measure_rounding(erased, weights, progress)
         report = f"{describe_fit(erasure, described, bases)}\n{rounding.describe()}."
         report += f"\n{note}" if note else ""
         return io.NodeOutput(erased, report, ui=show_on_node(report))

@@ -17,7 +17,7 @@ from ..rece_core.models.text_entries import TextEntry
 from ..rece_core.models.text_model import TOKENS, TextModel
 from ..rece_core.models.weights import accumulate_pair_grams
 from ..rece_core.texts.alignment import EncodedText
-from .host import Progress, describe_model, read_weights
+from .host import HostModel, Progress
 from .host_memory import Workplace
 from .host_texts import Prompt, encode_prompt
 
@@ -29,8 +29,8 @@ class ModelPair:
     """
 
     def __init__(self, model: Any, tested: Any, clip: Any, target: str, anchor: str, text_weights: str = "") -> None:
-        self._models = (model, tested)
-        self._original, self._tested = (describe_model(each, text_weights) for each in self._models)
+        self._models = [HostModel(each, text_weights) for each in (model, tested)]
+        self._original, self._tested = (each.described for each in self._models)
         self.prompt, self.anchor = encode_target(clip, target, self._original), encode_prompt(clip, anchor)
         self._targets, self._anchors = (self._read(each) for each in (self.prompt, self.anchor))
         self._pairs: dict[str, tuple[PairGram, PairGram]] = {}
@@ -67,12 +67,12 @@ class ModelPair:
             entries, counterparts = (model.cond_inputs[cond_input] for model in (self._original, self._tested))
             _check_structure(entries, counterparts)
             rows = len(self._targets[cond_input].tokens)
-            place = Workplace(self._models[0].load_device, estimate_comparison(entries, rows))
+            place = Workplace(self._models[0].device, estimate_comparison(entries, rows))
             require_comparison(entries, rows, place.free)
 
             def compare(device: torch.device) -> tuple[PairGram, PairGram]:
                 both = zip(self._models, (entries, counterparts), strict=True)
-                read = (read_weights(model, each, self._progress, device=device) for model, each in both)
+                read = (model.on(device).read(each, self._progress) for model, each in both)
                 return accumulate_pair_grams((weight, edited.matrix) for weight, edited in zip(*read, strict=True))
 
             self._pairs[cond_input] = place.run(compare, self._progress)

@@ -46,5 +46,5 @@ class ReceEditModel(io.ComfyNode):
     @classmethod
     def execute(cls, model, clip, concepts, **widgets) -> io.NodeOutput:
         settings = EraseSettings(make_edit_settings(**widgets), epochs=0, **pick_value_erasure(widgets))
-        erased, erasure, _ = erase_model(model, clip, concepts, settings, widgets)
-        return io.NodeOutput(erased, erasure)
+        erased = erase_model(model, clip, concepts, settings, widgets)
+        return io.NodeOutput(erased.model, erased.erasure)

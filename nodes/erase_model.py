@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -14,13 +14,11 @@ from ..rece_core.erasing.memory import estimate_memory, require_memory
 from ..rece_core.erasing.pipeline import erase_concepts, plan_erasure
 from ..rece_core.erasing.schedule import Goals
 from ..rece_core.erasing.settings import AUTO, EditSettings, EraseSettings
-from ..rece_core.models.text_entries import TextEntry
 from ..rece_core.texts.concepts import Concepts
 from ..rece_core.texts.presets import PROBES
-from .host import Progress, attach_erasure, describe_model, read_weights
+from .host import HostModel, Progress
 from .host_memory import Workplace, explain_out_of_memory
 from .host_texts import encode_inputs
-from .host_weights import measure_rounding
 from .priors import make_priors
 
 
@@ -36,6 +34,16 @@ def pick_value_erasure(widgets: Mapping[str, Any]) -> dict[str, Any]:
     return {name: widgets[name] for name in ("seal", "seal_caution")}
 
 
+@dataclass(frozen=True)
+class Erased:
+    """model: a clone that has forgotten. remarks: lines to tell with it. share: of the parameters that changed."""
+
+    model: Any
+    erasure: Erasure
+    remarks: str
+    share: float
+
+
 @explain_out_of_memory("erase fewer concepts at once", "choose mode 'paper' with seal 0")
 def erase_model(
     model: Any,
@@ -47,20 +55,20 @@ def erase_model(
     goals: Goals | None = None,
     *,
     rounds: bool = False,
-) -> tuple[Any, Erasure, str]:
-    """A clone of `model` that has forgotten `concepts`, the erasure itself, and lines to remark on it.
+) -> Erased:
+    """What has forgotten `concepts`, from a `model` that stays as it is.
 
-    `model` stays as it is. One line says where it was computed, where that is not as usual; one what
-    rounding adds, which is measured only where `rounds` asks for it. Raises ValueError where memory runs out.
+    One remark says where it was computed, where that is not as usual; one what rounding adds, which is measured only
+    where `rounds` asks for it. Raises ValueError where memory runs out.
 
     Of the `widgets` it reads the ridge scale, where `auto` looks at the size of each conditioning input's embeddings;
     `pooled`, whether the pooled embedding is erased too; and the user's own choice of `text_weights`. With `goals`,
     edit ridge and epochs are searched for, see `rece_core.erasing.schedule`.
     """
     text_weights = widgets.get("text_weights", "")
-    described = describe_model(model, text_weights)  # before the long work: an unknown model is refused at once
+    original = HostModel(model, text_weights)  # before the long work: an unknown model is refused at once
     plan = plan_erasure(
-        described,
+        original.described,
         partial(encode_inputs, clip),
         concepts,
         settings,
@@ -71,23 +79,19 @@ def erase_model(
     )
     place = Workplace(model.load_device, estimate_memory(plan))
     require_memory(plan, place.free)
-    attached = described.list_entries(plan.settings)
-    rounded = list_weights(attached) if rounds else []
+    attached = original.described.list_entries(plan.settings)
+    rounded = list(dict.fromkeys(entry.name for entry in attached)) if rounds else []
     progress = Progress(plan.steps + len(attached) + len(rounded))
 
     def erase(device: torch.device) -> Erasure:
-        there = replace(described, read=partial(read_weights, model, device=device))
-        return replace(erase_concepts(replace(plan, model=there), progress, make_priors), text_weights=text_weights)
+        there = replace(plan, model=original.on(device).described)
+        return replace(erase_concepts(there, progress, make_priors), text_weights=text_weights)
 
     def measure(device: torch.device) -> str:
-        return measure_rounding(model, erased, rounded, progress, device=device).describe()
+        return original.on(device).measure_rounding(erased, rounded, progress).describe()
 
     erasure = place.run(erase, progress)
-    erased = place.run(lambda device: attach_erasure(model, erasure, on_step=progress, device=device), progress)
+    erased = place.run(lambda device: original.on(device).attach(erasure, on_step=progress), progress)
     remarks = [place.run(measure, progress)] if rounds else []
-    return erased, erasure, "".join(f"{line}.\n" for line in [*remarks, place.remark] if line).rstrip()
-
-
-def list_weights(entries: Iterable[TextEntry]) -> list[str]:
-    """Names of the weights of `entries`, each once, even where two conditioning inputs meet in it."""
-    return list(dict.fromkeys(entry.name for entry in entries))
+    told = "".join(f"{line}.\n" for line in [*remarks, place.remark] if line).rstrip()
+    return Erased(erased, erasure, told, original.measure_share(erasure))

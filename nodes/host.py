@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,7 +24,8 @@ from ..rece_core.erasing.measures import measure_share_changed
 from ..rece_core.models.text_entries import TextEntry, find_family
 from ..rece_core.models.text_model import OnStep, TextModel
 from ..rece_core.models.weights import Weight
-from .host_weights import DIFFUSION_MODEL, list_shapes, read_weight
+from ..rece_core.reporting.description import Rounding
+from .host_weights import DIFFUSION_MODEL, list_shapes, measure_rounding, read_weight
 
 ATTACHED_TOLERANCE = 1e-6  # of the attached low-rank form: below the rounding of the weights it is added to
 SHOWN_EVERY = 0.2  # seconds
@@ -77,75 +79,74 @@ def _send_to_node(text: str) -> None:
         PromptServer.instance.send_progress_text(text, context.node_id)
 
 
-def describe_model(model: Any, text_weights: str = "") -> TextModel:
-    """The text entries of `model` and how to read them as they stand in the chain.
+class HostModel:
+    """A MODEL of the host as an erasure needs it: described once, and read on one device.
 
-    text_weights: the user's own choice of entries, see `find_family`, which raises ValueError where it finds none.
+    model: the host's object, which is never changed. described: its text entries, and how to read them as they stand in
+    the chain, patches attached so far included. device: where weights are read to and changes computed.
     """
-    shapes = list_shapes(model, DIFFUSION_MODEL)
-    family = find_family(shapes, text_weights, type(model.model).__name__)
-    names = {name for preprocessor in family.preprocessors.values() for name in preprocessor.weights}
-    weights = {name: read_weight(model, name) for name in names}
-    return TextModel(family, shapes, partial(read_weights, model), weights)
 
+    def __init__(self, model: Any, text_weights: str = "") -> None:
+        """`text_weights`: the user's own choice of entries, see `find_family`; ValueError where it finds none.
 
-def measure_share(model: Any, erasure: Erasure) -> float:
-    """Share of the diffusion model's parameters that `erasure` changes."""
-    described = describe_model(model, erasure.text_weights)
-    return measure_share_changed(described.list_entries(erasure.parts), described.shapes.values())
+        Computes on the device that the host computes on; see `on`.
+        """
+        self.model, self.device = model, model.load_device
+        shapes = list_shapes(model, DIFFUSION_MODEL)
+        family = find_family(shapes, text_weights, type(model.model).__name__)
+        names = {name for preprocessor in family.preprocessors.values() for name in preprocessor.weights}
+        weights = {name: read_weight(model, name) for name in names}
+        self.described = TextModel(family, shapes, self.read, weights)
 
+    def on(self, device: torch.device) -> HostModel:
+        """The same model, computed on another device."""
+        other = copy(self)
+        other.device = device
+        other.described = replace(self.described, read=other.read)
+        return other
 
-def read_weights(
-    model: Any,
-    entries: Sequence[TextEntry],
-    on_step: OnStep = lambda step: None,
-    *,
-    device: torch.device | None = None,
-) -> Iterator[Weight]:
-    """Text `entries` of `model` as they stand in the chain, patches attached so far included, one at a time.
+    def read(self, entries: Sequence[TextEntry], on_step: OnStep = lambda step: None) -> Iterator[Weight]:
+        """Text `entries` one at a time, float32; `on_step` is called before each. The model is left as it is."""
+        for entry in entries:
+            on_step(f"read {entry.name.removeprefix(DIFFUSION_MODEL)}")
+            matrix = read_weight(self.model, entry.name, self.device)[:, slice(*entry.columns or (None,))]
+            yield Weight(entry.name, entry.role, matrix, entry.cond_input)
 
-    float32 on `device`, by default the one the host computes on; `on_step` is called before each. The model is left as
-    it is.
-    """
-    for entry in entries:
-        on_step(f"read {entry.name.removeprefix(DIFFUSION_MODEL)}")
-        matrix = read_weight(model, entry.name, device)[:, slice(*entry.columns or (None,))]
-        yield Weight(entry.name, entry.role, matrix, entry.cond_input)
+    def attach(self, erasure: Erasure, strength: float = 1.0, on_step: OnStep = lambda step: None) -> Any:
+        """A clone of the MODEL that has forgotten, by patches that the host itself knows.
 
+        A LoRA of the smallest rank that holds the operator to 1e-6, or a plain difference where that rank would pass
+        half the width and cost more; and differences of the biases behind layers with a value eraser. `strength` scales
+        them all. Raises ValueError, with nothing attached, when the erasure does not fit the model.
+        """
+        check_fit(erasure, self.described)
+        clone = self.model.clone()
+        for cond_input, part in erasure.parts.items():
+            small = replace(part, operator=part.operator.compressed(ATTACHED_TOLERANCE))
+            if strength == 0 or not (small.operator.rank or small.orthogonal_maps or small.value_erasers):
+                continue
+            entries, shapes = self.described.cond_inputs[cond_input], self.described.shapes
+            patches = {
+                entry.name: _patch(weight, entry.columns, shapes[entry.name][1], small, strength)
+                for entry, weight in zip(entries, self.read(entries, on_step), strict=True)
+            }
+            # An input at a time: where two meet in one weight or one bias, both patches count.
+            _add(clone, patches)
+            biases = small.bias_changes(entries, shapes, partial(read_weight, self.model, device=self.device))
+            _add(clone, {name: ("diff", (strength * change.float().cpu(),)) for name, change in biases.items()})
+        return clone
 
-def attach_erasure(
-    model: Any,
-    erasure: Erasure,
-    strength: float = 1.0,
-    on_step: OnStep = lambda step: None,
-    *,
-    device: torch.device | None = None,
-) -> Any:
-    """A clone of `model` that has forgotten, by patches that the host itself knows.
+    def list_weights(self, erasure: Erasure) -> list[str]:
+        """Names of the weights that `erasure` changes, each once, even where two inputs meet in it."""
+        return list(dict.fromkeys(entry.name for entry in self.described.list_entries(erasure.parts)))
 
-    A LoRA of the smallest rank that holds the operator to 1e-6, or a plain difference where that rank would pass half
-    the width and cost more; and differences of the biases behind layers with a value eraser. `strength` scales them
-    all. Computed on `device`, by default the one the host computes on. Raises ValueError, with nothing attached, when
-    the erasure does not fit the model.
-    """
-    described = describe_model(model, erasure.text_weights)
-    check_fit(erasure, described)
-    clone = model.clone()
-    for cond_input, part in erasure.parts.items():
-        small = replace(part, operator=part.operator.compressed(ATTACHED_TOLERANCE))
-        if strength == 0 or not (small.operator.rank or small.orthogonal_maps or small.value_erasers):
-            continue
-        entries = described.cond_inputs[cond_input]
-        patches = {
-            entry.name: _patch(weight, entry.columns, described.shapes[entry.name][1], small, strength)
-            for entry, weight in zip(entries, read_weights(model, entries, on_step, device=device), strict=True)
-        }
-        # A conditioning input at a time: where two conditioning inputs meet in one weight or one bias, both patches
-        # count.
-        _add(clone, patches)
-        biases = small.bias_changes(entries, described.shapes, partial(read_weight, model, device=device))
-        _add(clone, {name: ("diff", (strength * change.float().cpu(),)) for name, change in biases.items()})
-    return clone
+    def measure_share(self, erasure: Erasure) -> float:
+        """Share of the diffusion model's parameters that `erasure` changes."""
+        return measure_share_changed(self.described.list_entries(erasure.parts), self.described.shapes.values())
+
+    def measure_rounding(self, erased: Any, names: Iterable[str], on_step: OnStep = lambda step: None) -> Rounding:
+        """What the storage type of the weights `names` adds to the edit that makes `erased` of the MODEL."""
+        return measure_rounding(self.model, erased, names, on_step, device=self.device)
 
 
 def _add(clone: Any, patches: dict[str, Any]) -> None:

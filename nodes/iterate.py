@@ -9,7 +9,7 @@ from ..rece_core.erasing.settings import ITERATIONS, EraseSettings
 from ..rece_core.reporting.description import describe_erasure, summarize_erasure
 from ..rece_core.texts.presets import PROBES
 from .erase_model import erase_model, make_edit_settings, pick_value_erasure
-from .host import measure_share, show_on_node
+from .host import show_on_node
 from .results import describe_erased
 from .types import (
     CATEGORY,
@@ -129,10 +129,8 @@ class ReceIterate(io.ComfyNode):
         settings, goals = resolve_settings(schedule, concepts.kind, asked, thoroughness, carefulness)
         concepts = apply_schedule(schedule, concepts)
         chosen = list_lines(probes)
-        erased, erasure, remarks = erase_model(
-            model, clip, concepts, settings, widgets, chosen or PROBES, goals, rounds=True
-        )
-        changed = f"{measure_share(model, erasure):.1%} of the model's parameters changed."
-        report = "\n".join([describe_erasure(erasure), changed, remarks])
+        erased = erase_model(model, clip, concepts, settings, widgets, chosen or PROBES, goals, rounds=True)
+        changed, erasure = f"{erased.share:.1%} of the model's parameters changed.", erased.erasure
+        report = "\n".join([describe_erasure(erasure), changed, erased.remarks])
         shown = show_on_node(summarize_erasure(erasure), describe_erased(erasure, report))
-        return io.NodeOutput(erased, erasure, report, ui=shown)
+        return io.NodeOutput(erased.model, erasure, report, ui=shown)

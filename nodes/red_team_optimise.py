@@ -14,7 +14,7 @@ from ..rece_core.attacks.inversion import Encode, InversionSettings, InversionSt
 from ..rece_core.erasing.measures import measure_norm_ratio
 from ..rece_core.models.text_model import POOLED, TOKENS
 from .attack_model import attacked_inputs, encode_target
-from .host import describe_model, show_on_node
+from .host import HostModel, show_on_node
 from .host_free_tokens import Frame, FreeTokens, list_words, make_room
 from .host_gradients import (
     DRAWING_STEPS,
@@ -89,7 +89,7 @@ class ReceRedTeamOptimise(io.ComfyNode):
         vae=None,
     ) -> io.NodeOutput:
         settings = InversionSettings(steps, learning_rate or LEARNING_RATES[attack], batch_size, seed)
-        described = describe_model(model_under_test)
+        described = HostModel(model_under_test).described
         check_denoiser(model_under_test, described.cond_inputs)
         prompt = encode_target(clip, target, described)
         frame = None if attack == EMBEDDING else make_room(clip, target, tokens)

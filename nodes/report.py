@@ -9,7 +9,7 @@ from ..rece_core.reporting.chart import render_chart
 from ..rece_core.reporting.description import summarize_erasure
 from ..rece_core.reporting.metrics import describe_metrics, measure_erasure
 from ..rece_core.texts.presets import PROBES
-from .host import Progress, describe_model, show_on_node
+from .host import HostModel, Progress, show_on_node
 from .host_memory import explain_out_of_memory
 from .host_texts import encode_inputs, fingerprint_encoder
 from .pictures import to_images
@@ -57,7 +57,7 @@ class ReceReport(io.ComfyNode):
     @classmethod
     @explain_out_of_memory()
     def execute(cls, erasure, model, clip, probes="") -> io.NodeOutput:
-        described = describe_model(model, erasure.text_weights)
+        described = HostModel(model, erasure.text_weights).described
         erasure.check_encoder(fingerprint_encoder(clip))
         check_fit(erasure, described)
         texts = list_lines(probes) or PROBES

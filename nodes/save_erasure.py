@@ -13,7 +13,7 @@ from ..rece_core.sharing.erasure_file import save_erasure
 from ..rece_core.sharing.lora_file import count_steps, describe_header, make_lora
 from ..rece_core.storage.atomic_file import write_atomically
 from .erasure_files import ERASURES
-from .host import Progress, describe_model, show_on_node
+from .host import HostModel, Progress, show_on_node
 from .host_memory import explain_out_of_memory
 from .host_weights import read_weight
 from .types import CATEGORY, ErasureType
@@ -91,7 +91,7 @@ class ReceSaveErasure(io.ComfyNode):
                 "a LoRA holds what changes in the weights of a model, and none is connected. Connect to 'model' the "
                 f"MODEL that went into RECE Iterate or RECE Edit Model, or choose the format '{OPERATOR}'."
             )
-        described = describe_model(model, erasure.text_weights)
+        described = HostModel(model, erasure.text_weights).described
         lora = make_lora(
             erasure,
             described,
