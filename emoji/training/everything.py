@@ -1,0 +1,89 @@
+"""Train all parts one after the other within a time, and assemble the models: one command for a machine with a GPU.
+
+    COMFYUI_DIR=FOLDER python -m emoji.training.everything --seconds 540 --data FOLDER --out FOLDER [--from FOLDER]
+
+It needs PyTorch, a ComfyUI and what `emoji.prepare` has written, no network. Weights are written to `--out` every minute,
+each part in a file of its own; stopped and run again, it goes on. With `--from`, autoencoder, judge and text encoder are
+taken from there as they are, unless `--parts` names them, and the generators go on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+import torch
+
+from ..generators import Architecture
+from . import train_autoencoder, train_generator, train_judge, train_text
+from .assemble import assemble
+from .data import read_list
+from .host import DATA, PARTS, STATE, prepare_host, prepare_training, weights_file
+from .loop import Budget
+
+#: What share of the time a part gets, were all trained; the generators divide what others leave.
+SHARES = {"autoencoder": 1.0, "judge": 1.5, "text": 1.5, "flux": 4.0, "unet": 4.0}
+_BATCH = 256
+
+
+def share_out(seconds: float, parts: Collection[str]) -> dict[str, float]:
+    """Seconds for each part that is trained."""
+    total = sum(SHARES[part] for part in parts)
+    return {part: seconds * SHARES[part] / total for part in PARTS if part in parts}
+
+
+def train_part(
+    part: str, seconds: float, options: argparse.Namespace, chosen: list[int] | None, device: torch.device
+) -> None:
+    """Train one part within a time; generators first make their examples, which counts."""
+    began, places = time.perf_counter(), (options.data, options.state, options.out)
+    start = options.start if options.start and weights_file(options.start, part).is_file() else None
+    if part in ("flux", "unet"):
+        architecture: Architecture = "flux" if part == "flux" else "unet"
+        # What goes on from weights needs no more than half the rate that fresh ones do.
+        peak = train_generator.PEAK[architecture] * (1.0 if start is None else 0.5)
+        settings = train_generator.Settings(options.batch, peak)
+        examples = train_generator.make_examples(options.data, options.out, chosen, options.most, device)
+        left = Budget(seconds=max(1.0, seconds - (time.perf_counter() - began)))
+        made = train_generator.make_part(architecture, examples, settings, device, start)
+        train_generator.run(made, options.state, options.out, left)
+        return
+    trainings = {"autoencoder": train_autoencoder.train, "judge": train_judge.train, "text": train_text.train}
+    trainings[part](*places, Budget(seconds=seconds), min(_BATCH, options.batch), device, start)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=540.0, help="how long, all in all (default: 540)")
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--out", type=Path, default=STATE / "weights", help="where weights and models are written")
+    parser.add_argument("--state", type=Path, default=STATE, help="what going on needs, some 200 MB a generator")
+    parser.add_argument("--from", dest="start", type=Path, help="a folder with weights to begin with")
+    parser.add_argument("--parts", nargs="*", choices=PARTS, help="what to train (default: all that --from lacks, and generators)")
+    parser.add_argument("--concepts", type=Path, help="a JSON list of the labels that generators learn; all by default")
+    parser.add_argument("--batch", type=int, default=768)
+    parser.add_argument("--most", type=int, default=240_000, help="a generator's examples, in 41 kB of memory each")
+    parser.add_argument("--threads", type=int, default=8)
+    options = parser.parse_args()
+    began = time.perf_counter()
+    device = prepare_training(options.threads)
+    prepare_host(device)
+    options.out.mkdir(parents=True, exist_ok=True)
+    given = {part for part in PARTS if options.start and weights_file(options.start, part).is_file()}
+    for part in given:
+        if not weights_file(options.out, part).is_file():
+            shutil.copyfile(weights_file(options.start, part), weights_file(options.out, part))
+    parts = options.parts or [part for part in PARTS if part not in given or part in ("flux", "unet")]
+    chosen = read_list(options.concepts)
+    print(f"{device}: {', '.join(parts)}", flush=True)
+    for part, seconds in share_out(options.seconds, parts).items():
+        train_part(part, seconds, options, chosen, device)
+    for path in assemble(options.out, options.out / "models"):
+        print(f"{path.name}  {path.stat().st_size / 1e6:.2f} MB  {time.perf_counter() - began:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
