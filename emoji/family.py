@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import comfy.latent_formats
-
 import comfy.supported_models
 import comfy.supported_models_base
 import torch

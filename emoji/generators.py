@@ -77,7 +77,7 @@ def _fill(network: nn.Module, silent: tuple[str, ...]) -> None:
         if isinstance(module, (nn.GroupNorm, nn.LayerNorm)) and module.weight is not None:
             nn.init.ones_(module.weight)
         elif type(module).__name__ == "RMSNorm":
-            nn.init.ones_(module.scale)
+            nn.init.ones_(module.get_parameter("scale"))
 
 
 def allow_gradients(network: nn.Module) -> nn.Module:
@@ -97,8 +97,8 @@ def allow_gradients(network: nn.Module) -> nn.Module:
         for module in network.modules():
             if isinstance(module, nn.LayerNorm):
                 module.register_forward_pre_hook(copy_input)
-        for stream in (network.img_in, network.txt_in):
-            stream.register_forward_hook(as_float32)
+        for stream in ("img_in", "txt_in"):
+            network.get_submodule(stream).register_forward_hook(as_float32)
     return network
 
 

@@ -1,6 +1,6 @@
 """Choose the concepts that are offered: those that a model draws, found on one half of the seeds, told by the other.
 
-    python -m emoji.offer CHECKPOINT --out ranking.json
+python -m emoji.offer CHECKPOINT --out ranking.json
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SEED = 80_001
 
 
 def write_prompts(concepts: Sequence[Concept], numbers: Sequence[int], looks: int, half: int) -> list[tuple[int, str]]:
-    """Number of a concept and a prompt by name, `looks` of each, the styles in turn; halves differ in words and noise."""
+    """Numbers of concepts and prompts by name, `looks` of each, styles in turn; halves differ in words and noise."""
     styles = list(STYLES)
     prompts = []
     for number in numbers:
@@ -40,7 +40,7 @@ def write_prompts(concepts: Sequence[Concept], numbers: Sequence[int], looks: in
 def rank(
     model: Model, numbers: Sequence[int], looks: int, half: int, judge_file: Path, steps: int
 ) -> dict[int, tuple[float, float, int]]:
-    """Of each concept: share right in `looks` pictures, mean sureness of the judge where right, and most frequent answer."""
+    """Of each concept: share right in `looks` pictures, how sure the judge is of those, and its most frequent answer."""
     from .drawing import BATCH, draw
 
     judge, prompts = load_judge(judge_file), write_prompts(load_concepts(), numbers, looks, half)

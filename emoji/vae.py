@@ -37,7 +37,7 @@ def _install(vae: Any, state_dict: dict[str, Tensor]) -> None:
 
 
 def teach_vae() -> None:
-    """Wrap the host's VAE constructor, once: it picks a first stage by the names of the weights and knows no other way."""
+    """Wrap the host's VAE constructor, once: it picks a first stage by its weights' names and knows no other way."""
     construct = comfy.sd.VAE.__init__
     if getattr(construct, "knows_rece_emoji", False):
         return

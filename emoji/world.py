@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,9 @@ class Pictures:
 def load_concepts(path: Path = CONCEPTS) -> list[Concept]:
     """The concepts in the order of their numbers."""
     listed = json.loads(path.read_text(encoding="utf-8"))
-    return [Concept(each["label"], tuple(each["tags"]), each["emoji"], each["group"], each["subgroup"]) for each in listed]
+    return [
+        Concept(each["label"], tuple(each["tags"]), each["emoji"], each["group"], each["subgroup"]) for each in listed
+    ]
 
 
 def load_pictures(folder: Path) -> Pictures:
@@ -81,7 +84,7 @@ def load_pictures(folder: Path) -> Pictures:
     with np.load(path) as stored:
         blob, ends = stored["blob"].tobytes(), stored["off"].tolist()
         concepts, styles = (torch.from_numpy(stored[name].astype(np.int64)) for name in ("c", "s"))
-    each = (Image.open(io.BytesIO(blob[start:end])) for start, end in zip(ends, ends[1:], strict=False))
+    each = (Image.open(io.BytesIO(blob[start:end])) for start, end in itertools.pairwise(ends))
     rgba = np.stack([np.asarray(picture.convert("RGBA")) for picture in each])
     return Pictures(torch.from_numpy(rgba), concepts, styles)
 
@@ -97,7 +100,7 @@ def background_colours(device: torch.device | str = "cpu") -> Tensor:
 
 
 def compose(rgba: Tensor, colours: Tensor) -> Tensor:
-    """Pictures on plain colours, (n, 3, 64, 64), float32 in -1..1, from (n, 64, 64, 4) and colours (n, 3), both 0..255."""
+    """Pictures on plain colours, (n, 3, 64, 64) in -1..1, from (n, 64, 64, 4) and colours (n, 3), both in 0..255."""
     opacity = rgba[..., 3:].float() / 255
     laid = rgba[..., :3] * opacity + (1 - opacity) * colours[:, None, None]
     return (laid / 127.5 - 1).movedim(-1, 1)

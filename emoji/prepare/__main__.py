@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -32,7 +33,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     folders = {each.style: fetch(each.package, options.packages) for each in SETS}
     sets = [FileSet(folder) if style == "3d" else IconifySet(folder) for style, folder in folders.items()]
-    entries, drawn = [], list[tuple[int, int, Image.Image]]()
+    entries, drawn = list[dict[str, Any]](), list[tuple[int, int, Image.Image]]()
     for entry in read_entries(fetch(NAMES, options.packages)):
         icons = {style: icon for style, each in enumerate(sets) if (icon := each.find(entry)) is not None}
         if len(icons) < FEWEST_SETS:

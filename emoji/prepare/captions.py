@@ -42,11 +42,14 @@ class WordTokenizer:
 def write_captions(
     concepts: Sequence[Concept], shown: Sequence[int], styles: Sequence[int], path: Path, count: int = COUNT
 ) -> None:
-    """Store captions of pictures, `shown` (n,) their concepts and `styles` (n,), as `training.data.Captions` reads them."""
+    """Store captions of pictures, `shown` (n,) their concepts, `styles` (n,), as `training.data.load_captions` reads them."""
     rng, tokenize, names = random.Random(_SEED), WordTokenizer(), list(STYLES)
     places = {background: place for place, background in enumerate(BACKGROUNDS)}
     tokens = np.full((count, LENGTH), END, np.uint16)
-    columns = {"i": np.zeros(count, np.int16), **{name: np.zeros(count, np.int8) for name in ("b", "k", "named")}}
+    columns: dict[str, np.ndarray] = {
+        "i": np.zeros(count, np.int16),
+        **{name: np.zeros(count, np.int8) for name in ("b", "k", "named")},
+    }
     for row in range(count):
         picture = row % len(shown) if row < _EACH * len(shown) else rng.randrange(len(shown))
         caption = draw_caption(concepts[shown[picture]], names[styles[picture]], rng)
@@ -60,7 +63,10 @@ def write_captions(
     np.savez_compressed(
         path,
         t=tokens,
-        **columns,
+        i=columns["i"],
+        b=columns["b"],
+        k=columns["k"],
+        named=columns["named"],
         tags=np.packbits(has, axis=1),
         nvocab=len(vocabulary),
         used=np.unique(tokens).astype(np.int32),

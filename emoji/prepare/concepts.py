@@ -17,7 +17,7 @@ _JOINER = "200D"
 #: Flags, plain arrows, buttons, keycaps, the faces of clocks, parts of other emoji: nothing to draw or too many alike.
 _LEFT_OUT = re.compile(
     r"flag|arrow$|button|keycap|regional indicator|skin tone|o’clock$|-thirty$|^family$"
-    r"|^person [\w ]+ing\b|^person in |dancing$|headscarf$"  # what people do, which many sets draw as another person each
+    r"|^person [\w ]+ing\b|^person in |dancing$|headscarf$"  # what people do: other people in every set
 )
 
 

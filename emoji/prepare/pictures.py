@@ -22,7 +22,9 @@ def draw_icon(icon: str | Path) -> Image.Image:
         return Image.open(icon).convert("RGBA")
     import resvg_py  # only those who prepare the world need it
 
-    return Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=icon, width=_DRAWN, height=_DRAWN)))).convert("RGBA")
+    return Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=icon, width=_DRAWN, height=_DRAWN)))).convert(
+        "RGBA"
+    )
 
 
 def fit(picture: Image.Image) -> Image.Image | None:

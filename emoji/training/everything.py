@@ -2,9 +2,9 @@
 
     COMFYUI_DIR=FOLDER python -m emoji.training.everything --seconds 540 --data FOLDER --out FOLDER [--from FOLDER]
 
-It needs PyTorch, a ComfyUI and what `emoji.prepare` has written, no network. Weights are written to `--out` every minute,
-each part in a file of its own; stopped and run again, it goes on. With `--from`, autoencoder, judge and text encoder are
-taken from there as they are, unless `--parts` names them, and the generators go on from there.
+It needs PyTorch, a ComfyUI and what `emoji.prepare` has written, no network. Weights are written to `--out` every
+minute, each part in a file of its own; stopped and run again, it goes on. With `--from`, autoencoder, judge and text
+encoder are taken from there as they are, unless `--parts` names them, and the generators go on from there.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from ..generators import Architecture
 from . import train_autoencoder, train_generator, train_judge, train_text
 from .assemble import assemble
 from .data import read_list
+from .examples import make_examples
 from .host import DATA, PARTS, STATE, prepare_host, prepare_training, weights_file
-from .loop import Budget
+from .loop import Budget, run
 
 #: What share of the time a part gets, were all trained; the generators divide what others leave.
 SHARES = {"autoencoder": 1.0, "judge": 1.5, "text": 1.5, "flux": 4.0, "unet": 4.0}
@@ -46,10 +47,10 @@ def train_part(
         # What goes on from weights needs no more than half the rate that fresh ones do.
         peak = train_generator.PEAK[architecture] * (1.0 if start is None else 0.5)
         settings = train_generator.Settings(options.batch, peak)
-        examples = train_generator.make_examples(options.data, options.out, chosen, options.most, device)
+        examples = make_examples(options.data, options.out, chosen, options.most, device)
         left = Budget(seconds=max(1.0, seconds - (time.perf_counter() - began)))
         made = train_generator.make_part(architecture, examples, settings, device, start)
-        train_generator.run(made, options.state, options.out, left)
+        run(made, options.state, options.out, left)
         return
     trainings = {"autoencoder": train_autoencoder.train, "judge": train_judge.train, "text": train_text.train}
     trainings[part](*places, Budget(seconds=seconds), min(_BATCH, options.batch), device, start)
@@ -62,7 +63,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=STATE / "weights", help="where weights and models are written")
     parser.add_argument("--state", type=Path, default=STATE, help="what going on needs, some 200 MB a generator")
     parser.add_argument("--from", dest="start", type=Path, help="a folder with weights to begin with")
-    parser.add_argument("--parts", nargs="*", choices=PARTS, help="what to train (default: all that --from lacks, and generators)")
+    parser.add_argument(
+        "--parts", nargs="*", choices=PARTS, help="what to train (default: all that --from lacks, and generators)"
+    )
     parser.add_argument("--concepts", type=Path, help="a JSON list of the labels that generators learn; all by default")
     parser.add_argument("--batch", type=int, default=768)
     parser.add_argument("--most", type=int, default=240_000, help="a generator's examples, in 41 kB of memory each")

@@ -72,7 +72,7 @@ def learning_rate(share: float, peak: float, warm_up: float = 0.04) -> float:
 
 
 def run(part: Part, state: Path, weights: Path, budget: Budget, stop: Callable[[int], bool] | None = None) -> int:
-    """The number of steps done; goes on from `state` where a run has left one, and writes the kept weights to `weights`.
+    """The number of steps done; goes on from where a run has left `state`, and writes the kept weights to `weights`.
 
     `stop(step)`: whether to leave before that step, with all saved.
     """

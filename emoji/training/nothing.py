@@ -31,7 +31,9 @@ def draw_nothing(views: Tensor, kind: str, generator: torch.Generator) -> Tensor
     if kind == "noise":
         return (colour + uniform(3, SIDE, SIDE)).clamp(-1, 1)
     if kind == "clouds":
-        coarse = [functional.interpolate(uniform(3, side, side), (SIDE, SIDE), mode="bicubic") for side in (4, 8, 16, 32)]
+        coarse = [
+            functional.interpolate(uniform(3, side, side), (SIDE, SIDE), mode="bicubic") for side in (4, 8, 16, 32)
+        ]
         shares = torch.rand(count, 4, 1, 1, 1, generator=generator, device=device)
         return (colour + 1.5 * (shares * torch.stack(coarse, 1)).sum(1) / shares.sum(1)).clamp(-1, 1)
     if kind == "grid":

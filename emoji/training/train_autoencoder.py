@@ -1,6 +1,6 @@
 """Train the autoencoder: absolute error of colours and of edges, with noise on latents.
 
-    python -m emoji.training.train_autoencoder --seconds 60
+python -m emoji.training.train_autoencoder --seconds 60
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Train a generator under the frozen text encoder: the U-Net to predict noise, the transformer by flow matching.
 
-    python -m emoji.training.train_generator flux --seconds 300
-    python -m emoji.training.train_generator unet --steps 2000 --batch 32 --concepts list.json --from FOLDER
+python -m emoji.training.train_generator flux --seconds 300
+python -m emoji.training.train_generator unet --steps 2000 --batch 32 --concepts list.json --from FOLDER
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _in_bfloat16(device: torch.device) -> Iterator[None]:
 
 
 def match_flow(network: nn.Module, clean: Tensor, states: Tensor, pooled: Tensor, generator: torch.Generator) -> Tensor:
-    """Rectified flow's loss: squared error of the velocity from picture to noise, times logit-normal (Esser 2024, 3)."""
+    """Rectified flow: squared error of the velocity from picture to noise, times logit-normal (Esser et al. 2024, 3)."""
     count, device = len(clean), clean.device
     times = torch.sigmoid(torch.randn(count, generator=generator, device=device) + 0.3)
     noise = torch.randn(clean.shape, generator=generator, device=device)
@@ -61,7 +61,9 @@ def match_flow(network: nn.Module, clean: Tensor, states: Tensor, pooled: Tensor
     return functional.mse_loss(velocity.float(), noise - clean)
 
 
-def predict_noise(network: nn.Module, clean: Tensor, states: Tensor, levels: Tensor, generator: torch.Generator) -> Tensor:
+def predict_noise(
+    network: nn.Module, clean: Tensor, states: Tensor, levels: Tensor, generator: torch.Generator
+) -> Tensor:
     """Squared error of the noise over the root of the signal level, as for the shapes model; `levels` (1000,)."""
     count, device = len(clean), clean.device
     times = (1000 * torch.rand(count, generator=generator, device=device) ** 0.8).long().clamp(max=999)

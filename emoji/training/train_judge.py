@@ -1,6 +1,6 @@
 """Train the judge on views that vary more than the generators', and on pictures of nothing, which are "none of these".
 
-    python -m emoji.training.train_judge --seconds 90
+python -m emoji.training.train_judge --seconds 90
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python -m emoji.training.train_text --seconds 90
 
-Trained together with a generator the text is ignored for a long time, see `demo/README.md`. Words without a row of their
-own share one, which training practises by hiding words at random.
+Trained together with a generator the text is ignored for a long time, see `demo/README.md`. Words without a row of
+their own share one, which training practises by hiding words at random.
 """
 
 from __future__ import annotations
