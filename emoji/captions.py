@@ -21,7 +21,7 @@ UNSEEN_PHRASINGS = ("here you can see a {w}", "{w}, simple image", "one {w} plea
 
 @dataclass(frozen=True)
 class Caption:
-    """A text, by what it names the concept, whether it names the style, and the background: white where none is named."""
+    """A text, by what it names the concept, whether it names the style, and its background: white if it names none."""
 
     text: str
     kind: Kind
@@ -57,7 +57,7 @@ def write_caption(
 
 
 def draw_caption(concept: Concept, style: str, rng: random.Random) -> Caption:
-    """A caption as training sees them, for a picture of a concept in a style: half by name, two thirds with the style."""
+    """A caption as training sees them, of a concept in a style: half of them by name, two thirds with the style."""
     chance = rng.random()
     kind: Kind = "label" if chance < 0.5 else "keyword" if chance < 0.85 else "keywords"
     return write_caption(

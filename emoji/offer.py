@@ -40,7 +40,7 @@ def write_prompts(concepts: Sequence[Concept], numbers: Sequence[int], looks: in
 def rank(
     model: Model, numbers: Sequence[int], looks: int, half: int, judge_file: Path, steps: int
 ) -> dict[int, tuple[float, float, int]]:
-    """Of each concept: share right in `looks` pictures, how sure the judge is of those, and its most frequent answer."""
+    """Of each concept: share right in `looks` pictures, how sure the judge is of those, its most frequent answer."""
     from .drawing import BATCH, draw
 
     judge, prompts = load_judge(judge_file), write_prompts(load_concepts(), numbers, looks, half)

@@ -1,1 +1,1 @@
-"""Prepares the world from packages: concepts, pictures of seven sets, and captions. Nobody who uses the pack needs it."""
+"""Prepares the world from packages: concepts, pictures of seven sets, captions. A tool for developers alone."""

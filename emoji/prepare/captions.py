@@ -42,7 +42,7 @@ class WordTokenizer:
 def write_captions(
     concepts: Sequence[Concept], shown: Sequence[int], styles: Sequence[int], path: Path, count: int = COUNT
 ) -> None:
-    """Store captions of pictures, `shown` (n,) their concepts, `styles` (n,), as `training.data.load_captions` reads them."""
+    """Store captions of pictures for `training.data.load_captions`; `shown` (n,) their concepts, `styles` (n,)."""
     rng, tokenize, names = random.Random(_SEED), WordTokenizer(), list(STYLES)
     places = {background: place for place, background in enumerate(BACKGROUNDS)}
     tokens = np.full((count, LENGTH), END, np.uint16)

@@ -51,7 +51,7 @@ def _in_bfloat16(device: torch.device) -> Iterator[None]:
 
 
 def match_flow(network: nn.Module, clean: Tensor, states: Tensor, pooled: Tensor, generator: torch.Generator) -> Tensor:
-    """Rectified flow: squared error of the velocity from picture to noise, times logit-normal (Esser et al. 2024, 3)."""
+    """Rectified flow: squared error of the velocity to noise, times logit-normal (Esser et al. 2024, section 3)."""
     count, device = len(clean), clean.device
     times = torch.sigmoid(torch.randn(count, generator=generator, device=device) + 0.3)
     noise = torch.randn(clean.shape, generator=generator, device=device)
