@@ -67,6 +67,8 @@ def write_parts(folder: Path) -> None:
         for parameter in network.parameters():
             if parameter.ndim > 1 and name in ("flux", "unet"):
                 nn.init.normal_(parameter, std=0.7 * parameter[0].numel() ** -0.5)
+        if isinstance(network, Autoencoder):  # pictures of fresh weights are all but grey
+            nn.init.normal_(network.latent_decoder[-2].weight, std=0.5)
         write_weights(network, folder / f"{name}.safetensors", 0)
 
 
