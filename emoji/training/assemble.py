@@ -45,19 +45,21 @@ def collect_checkpoint(weights: Path, architecture: Architecture) -> dict[str, T
 
 
 def assemble(weights: Path, out: Path, architectures: tuple[Architecture, ...] = ("flux", "unet")) -> list[Path]:
-    """The files written, each whole or not at all."""
+    """The files written, each whole or not at all: models whose generator is there, and the judge if it is."""
     out.mkdir(parents=True, exist_ok=True)
     written = []
     for architecture in architectures:
+        if not weights_file(weights, architecture).is_file():
+            continue
         path = weights_file(out, architecture)
         fresh = path.with_suffix(".tmp")
         save_file(collect_checkpoint(weights, architecture), fresh, {"format": "pt", "family": f"emoji-{architecture}"})
         os.replace(fresh, path)
         written.append(path)
-    judge = weights_file(out, "judge")
-    if weights_file(weights, "judge") != judge:
-        shutil.copyfile(weights_file(weights, "judge"), judge)
-    return [*written, judge]
+    judge = weights_file(weights, "judge")
+    if judge.is_file():  # where generators alone were trained there is none
+        written.append(Path(shutil.copyfile(judge, weights_file(out, "judge"))))
+    return written
 
 
 def main() -> None:

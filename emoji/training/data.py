@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,7 @@ def draw_views(rgba: Tensor, colours: Tensor, strength: float, generator: torch.
     return compose(move(rgba, strength, generator), colours)
 
 
+@functools.lru_cache(maxsize=1)  # unpacking takes seconds, and trainings follow each other
 def fetch_pictures(data: Path, device: torch.device) -> Pictures:
     """The pictures of a folder, on a device."""
     loaded = load_pictures(data)

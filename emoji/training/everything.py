@@ -20,40 +20,49 @@ import torch
 from ..generators import Architecture
 from . import train_autoencoder, train_generator, train_judge, train_text
 from .assemble import assemble
-from .data import read_list
+from .data import fetch_pictures, load_captions, read_list
 from .examples import make_examples
 from .host import DATA, PARTS, STATE, prepare_host, prepare_training, weights_file
 from .loop import Budget, run
 
 #: What share of the time a part gets, were all trained; the generators divide what others leave.
 SHARES = {"autoencoder": 1.0, "judge": 1.5, "text": 1.5, "flux": 4.0, "unet": 4.0}
+#: The largest batch of the other parts.
 _BATCH = 256
+#: Seconds for what comes last.
+_ASSEMBLY = 5.0
 
 
-def share_out(seconds: float, parts: Collection[str]) -> dict[str, float]:
-    """Seconds for each part that is trained."""
-    total = sum(SHARES[part] for part in parts)
-    return {part: seconds * SHARES[part] / total for part in PARTS if part in parts}
+def share_out(seconds: float, part: str, left: Collection[str]) -> float:
+    """Seconds for a part, when so many are left for the parts `left`, itself among them."""
+    return max(0.0, seconds) * SHARES[part] / sum(SHARES[each] for each in left)
 
 
 def train_part(
     part: str, seconds: float, options: argparse.Namespace, chosen: list[int] | None, device: torch.device
 ) -> None:
-    """Train one part within a time; generators first make their examples, which counts."""
-    began, places = time.perf_counter(), (options.data, options.state, options.out)
+    """Train one part within a time, in which generators first make their examples."""
+    began = time.perf_counter()
     start = options.start if options.start and weights_file(options.start, part).is_file() else None
-    if part in ("flux", "unet"):
+    batch = min(_BATCH, options.batch)
+    pictures = fetch_pictures(options.data, device)
+    if part == "autoencoder":
+        made = train_autoencoder.make_part(pictures, batch, device, start)
+    elif part == "judge":
+        made = train_judge.make_part(
+            pictures, batch, train_judge.PEAK if start is None else train_judge.PEAK / 5, device, start
+        )
+    elif part == "text":
+        made = train_text.make_part(pictures, load_captions(options.data, device), batch, device, start)
+    else:
         architecture: Architecture = "flux" if part == "flux" else "unet"
         # What goes on from weights needs no more than half the rate that fresh ones do.
         peak = train_generator.PEAK[architecture] * (1.0 if start is None else 0.5)
-        settings = train_generator.Settings(options.batch, peak)
         examples = make_examples(options.data, options.out, chosen, options.most, device)
-        left = Budget(seconds=max(1.0, seconds - (time.perf_counter() - began)))
-        made = train_generator.make_part(architecture, examples, settings, device, start)
-        run(made, options.state, options.out, left)
-        return
-    trainings = {"autoencoder": train_autoencoder.train, "judge": train_judge.train, "text": train_text.train}
-    trainings[part](*places, Budget(seconds=seconds), min(_BATCH, options.batch), device, start)
+        made = train_generator.make_part(
+            architecture, examples, train_generator.Settings(options.batch, peak), device, start
+        )
+    run(made, options.state, options.out, Budget(seconds=max(1.0, seconds - (time.perf_counter() - began))))
 
 
 def main() -> None:
@@ -82,8 +91,11 @@ def main() -> None:
     parts = options.parts or [part for part in PARTS if part not in given or part in ("flux", "unet")]
     chosen = read_list(options.concepts)
     print(f"{device}: {', '.join(parts)}", flush=True)
-    for part, seconds in share_out(options.seconds, parts).items():
-        train_part(part, seconds, options, chosen, device)
+    # What one part takes too long, such as for its examples, the later ones go without.
+    parts = [part for part in PARTS if part in parts]
+    for place, part in enumerate(parts):
+        left = options.seconds - _ASSEMBLY - (time.perf_counter() - began)
+        train_part(part, share_out(left, part, parts[place:]), options, chosen, device)
     for path in assemble(options.out, options.out / "models"):
         print(f"{path.name}  {path.stat().st_size / 1e6:.2f} MB  {time.perf_counter() - began:.0f} s", flush=True)
 

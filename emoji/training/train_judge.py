@@ -20,6 +20,7 @@ from .options import parse_options
 from .parts import load_weights
 
 SEED = 70_001
+PEAK = 2e-3
 #: Share of the batch that shows nothing; as many of each kind.
 _NOTHING = 0.12
 
@@ -100,7 +101,7 @@ def train(
     data: Path, state: Path, weights: Path, budget: Budget, batch: int, device: torch.device, start: Path | None = None
 ) -> int:
     """The number of steps done; a judge that is not fresh learns at a fifth of the rate."""
-    peak = 2e-3 if start is None else 4e-4
+    peak = PEAK if start is None else PEAK / 5
     return run(make_part(fetch_pictures(data, device), batch, peak, device, start), state, weights, budget)
 
 

@@ -7,6 +7,7 @@ FOLDER gets `parts`, `models` and `found.json`: largest differences, and what ea
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -47,6 +48,7 @@ def main(repository: str, host: str, folder: str) -> None:
     found["known"] = {name: known.count(name) for name in ("ReceEmojiUNet", "ReceEmojiFlux")}
     for file in files[:2]:
         found[file.stem] = compare(file.stem, file, parts)
+    found["gradients"] = check_gradients()
     (Path(folder) / "found.json").write_text(json.dumps(found))
 
 
@@ -107,6 +109,39 @@ def compare(architecture: str, file: Path, parts: Path) -> dict[str, float]:
     }
 
 
+def check_gradients() -> dict[str, Any]:
+    """What the transformer's gradient says of a small change of its weights, what it does, and without the hooks."""
+    from emoji.generators import allow_gradients, build_generator
+
+    torch.manual_seed(4)
+    network = build_generator("flux")
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, std=0.5 * parameter[0].numel() ** -0.5)
+    inputs = torch.randn(2, 4, 16, 16), torch.tensor([0.3, 0.7]), torch.randn(2, 77, 256), torch.randn(2, 256)
+
+    def lose() -> Tensor:
+        return network(*(each.clone() for each in inputs)).square().mean()
+
+    try:
+        lose().backward()
+        plain = "none"
+    except RuntimeError as error:
+        plain = str(error)
+    network.zero_grad()
+    allow_gradients(network)
+    lose().backward()
+    step = 1e-3
+    changes = [(parameter, step * torch.randn_like(parameter) * parameter.std()) for parameter in network.parameters()]
+    said = sum(float((parameter.grad * change).sum()) for parameter, change in changes)
+    losses = []
+    with torch.no_grad():
+        for sign in (1, -2):
+            for parameter, change in changes:
+                parameter.add_(change, alpha=sign)
+            losses.append(float(lose()))
+    return {"without hooks": plain, "said": said, "done": (losses[0] - losses[1]) / 2}
+
+
 def guide(network: nn.Module, x: Tensor, time: Tensor, *texts: Tensor) -> Tensor:
     """The network's answer with guidance away from the empty text."""
     states, pooled, empty, empty_pooled = texts
@@ -121,7 +156,7 @@ def sample_flow(network: nn.Module, noise: Tensor, *texts: Tensor) -> Tensor:
     even = torch.linspace(1, 0, STEPS + 1)
     times = 2 * even / (1 + even)
     x = noise
-    for now, later in zip(times, times[1:], strict=False):
+    for now, later in itertools.pairwise(times):
         x = x + guide(network, x, now, *texts) * (later - now)
     return x
 

@@ -68,6 +68,13 @@ def test_the_host_draws_what_the_parts_draw(found: dict[str, Any], architecture:
     assert each["pictures differ by"] > 10 * each["pictures"]
 
 
+def test_gradients_of_the_transformer_are_right_with_the_hooks_and_none_without(found: dict[str, Any]) -> None:
+    each = found["gradients"]
+    assert each["said"] == pytest.approx(each["done"], rel=0.02)
+    assert abs(each["said"]) > 1e-5
+    assert "modified by an inplace operation" in each["without hooks"]
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_stock_nodes_load_draw_and_save_it_and_it_can_be_erased(server: Server, architecture: str) -> None:
     with Client(server.url) as client:

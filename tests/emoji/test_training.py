@@ -54,12 +54,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("training", [train_autoencoder, train_judge, train_text])
 def test_stopped_and_resumed_it_is_what_it_would_have_been(training: object, data: Path, tmp_path: Path) -> None:
     weights = {}
-    for name, stops in (("unbroken", [4]), ("resumed", [2, 4]), ("stopped", [2])):
+    for name, stops in (("unbroken", [3]), ("resumed", [2, 3]), ("stopped", [2])):
         state = tmp_path / name
         for steps in stops:
             parts = [data, state, state / "weights"]
             part = make(training, data)
-            assert run(part, *parts[1:], Budget(steps=4), stop=lambda step, steps=steps: step == steps) == steps
+            assert run(part, *parts[1:], Budget(steps=3), stop=lambda step, steps=steps: step == steps) == steps
         (file,) = (state / "weights").glob("*.safetensors")
         weights[name] = load_file(file)
     assert weights["unbroken"].keys() == weights["resumed"].keys()
@@ -91,9 +91,15 @@ def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
     assert rates.index(max(rates)) == 4
 
 
-def test_a_part_left_out_gives_its_time_to_the_others() -> None:
-    assert sum(share_out(540, SHARES).values()) == pytest.approx(540)
-    assert share_out(540, ["unet", "flux"]) == {"flux": 270, "unet": 270}
+def test_parts_share_the_time_and_what_is_lost_the_later_ones_go_without() -> None:
+    left, spent = list(SHARES), []
+    while left:
+        spent.append(share_out(540 - sum(spent), left[0], left))
+        left.pop(0)
+    assert sum(spent) == pytest.approx(540)
+    assert spent == pytest.approx([540 * share / sum(SHARES.values()) for share in SHARES.values()])
+    assert share_out(540, "flux", ["flux", "unet"]) == 270
+    assert share_out(-3, "unet", ["unet"]) == 0
 
 
 def test_held_out_pairs_and_other_concepts_are_not_trained_on(data: Path) -> None:
