@@ -37,7 +37,7 @@ from harness.processes import call, end_children_on_termination, step
 from harness.server import Server, ServerError, link_folder
 
 #: What the type checker reads by its name; `nodes` is read as a part of the pack, see `_check_types_of_nodes`.
-TYPED = ("rece_core", "harness", "demo", "bench", "evaluate", "registry", "example_workflows", "run.py")
+TYPED = ("rece_core", "harness", "demo", "emoji", "bench", "evaluate", "registry", "example_workflows", "run.py")
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 #: What ESLint and Prettier read.
 SCRIPTS = ("web/js/**/*.js", "tests/web/**/*.js", "eslint.config.js")

@@ -44,7 +44,11 @@ def load_state(path: Path, networks: Mapping[str, nn.Module], optimiser: torch.o
         for key, parameter in network.named_parameters():
             names = {moment: f"optimiser.{moment}.{name}.{key}" for moment in _MOMENTS}
             if names["step"] in tensors:
-                optimiser.state[parameter] = {moment: tensors[stored] for moment, stored in names.items()}
+                # The optimiser counts steps on the CPU, wherever its moments lie.
+                optimiser.state[parameter] = {
+                    moment: tensors[stored] if moment == "step" else tensors[stored].to(parameter.device)
+                    for moment, stored in names.items()
+                }
     return step
 
 

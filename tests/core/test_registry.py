@@ -71,11 +71,29 @@ def test_pictures_are_as_the_registry_takes_them(name: str, size: tuple[int, int
 def test_an_archive_has_what_users_need_and_nothing_else() -> None:
     contents = list_contents()
     folders = {path.split("/")[0] for path in contents if "/" in path}
-    assert folders == {"demo", "docs", "example_workflows", "locales", "nodes", "rece_core", "subgraphs", "web"}
+    assert folders == {
+        "demo",
+        "docs",
+        "emoji",
+        "example_workflows",
+        "locales",
+        "nodes",
+        "rece_core",
+        "subgraphs",
+        "web",
+    }
     assert {"__init__.py", "pyproject.toml", "requirements.txt", "README.md", "LICENSE"} <= set(contents)
     assert "demo/weights/demo.safetensors" in contents, "RECE Demo Model ships"
     assert {path for path in contents if path.endswith(".py") and path.startswith("example_workflows/")} == set()
     assert sum((ROOT / path).stat().st_size for path in contents) < 20e6, "bytes"
+
+
+def test_what_an_archive_has_of_the_emoji_world_needs_nothing_that_was_left_out() -> None:
+    shipped = [path for path in list_contents() if path.startswith("emoji/") and path.endswith(".py")]
+    assert "emoji/family.py" in shipped and "emoji/training/loop.py" not in shipped
+    for path in shipped:
+        for name in re.findall(r"^\s*from \.(\w+) import", (ROOT / path).read_text("utf-8"), re.MULTILINE):
+            assert f"emoji/{name}.py" in shipped, f"{path} imports {name}"
 
 
 def test_the_workflows_use_actions_as_they_are_known() -> None:

@@ -1,0 +1,1 @@
+"""How the emoji models are trained: seeded, resumable, on a CPU or a GPU. See `emoji/README.md` for the commands."""
