@@ -15,7 +15,8 @@ from rece_core.benchmarks.prompt_list import read_prompt_list, take_cases
 from rece_core.benchmarks.results_table import check_columns, read_table, sum_table
 from rece_core.checkpoints.checkpoint import open_checkpoint
 from rece_core.checkpoints.clip_texts import CheckpointTexts
-from rece_core.checkpoints.stored_encoders import END, START, find_encoders
+from rece_core.checkpoints.encoder_shapes import END, START
+from rece_core.checkpoints.stored_encoders import find_encoders
 from rece_core.command_line.erase import read_concepts
 from rece_core.command_line.main import run
 from rece_core.command_line.options import make_parser
@@ -31,6 +32,7 @@ from rece_core.sharing.provenance import describe_origin, describe_provenance
 from rece_core.storage.header import add_provenance
 from rece_core.storage.tensor_file import open_tensor_file
 from rece_core.texts.prior import choose_captions, parse_captions
+from rece_core.texts.prior_file import read_prior
 
 from .model import BLOCK, WIDTH, draw, make_model
 
@@ -139,8 +141,6 @@ def set_values(path: Path) -> None:
 
 def read_kept_prior(path: Path) -> None:
     """What is kept of everyday captions."""
-    from rece_core.texts.prior_file import read_prior
-
     assert read_prior(path, WIDTH).width == WIDTH
 
 

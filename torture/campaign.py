@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import select
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from .inputs import Input
 
 ROOT = Path(__file__).parents[1]
 CHUNK = 200  # inputs of one job
-PATIENCE = 1800  # seconds without a word of a worker, which waits for nothing: the system's limit comes long before
+PATIENCE = 3600  # seconds for a job: what waits for something that never comes uses no seconds of the processor
 DIED = {signal.SIGPROF: "hangs: over the limit of seconds", signal.SIGKILL: "killed by the system, as for memory"}
 
 
@@ -74,26 +73,18 @@ class Worker:
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(json.dumps(job) + "\n")
         process.stdin.flush()
-        while True:
-            ready, _, _ = select.select([process.stdout], [], [], PATIENCE)
-            line = process.stdout.readline() if ready else ""
-            if not line.endswith("\n"):
-                self.close_dead(process)
-                ended = -process.returncode
-                yield "x", DIED.get(ended, f"died by signal {ended}") if ended else "ended"
-                return
-            yield line[0], json.loads(line[2:])
-            if line[0] == "=":
-                return
-
-    def close_dead(self, process: subprocess.Popen[str]) -> None:
-        """Wait for a process that has died, or end one that says nothing."""
+        watch = threading.Timer(PATIENCE, process.kill)
+        watch.start()
         try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            for line in process.stdout:
+                yield line[0], json.loads(line[2:])
+                if line[0] == "=":
+                    return
+        finally:
+            watch.cancel()
         self._process = None
+        ended = -process.wait()
+        yield "x", DIED.get(ended, f"died by signal {ended}") if ended else "ended"
 
     def try_input(self, kind: str, given: Input) -> str | None:
         """The kind of failure of one input; None for none."""

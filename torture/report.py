@@ -9,7 +9,7 @@ HEADER = ("input", "tried", "failed", "slowest", "most memory")
 
 
 def sum_jobs(done: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """By kind of input: how many were tried and failed, what the costliest took, and each kind of failure's smallest."""
+    """By kind of input: how many were tried and failed, what the costliest took, and failures by their kind."""
     sums: dict[str, dict[str, Any]] = {}
     for job in done:
         each = sums.setdefault(

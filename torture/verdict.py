@@ -46,7 +46,7 @@ def _find_flaw(error: ValueError | OSError) -> str | None:
         return type(error).__name__
     if len(message) > MOST:
         return "an endless message"
-    if not LEAST <= len(message) or not message.rstrip().endswith((".", ")", "'")):
+    if len(message) < LEAST or not message.rstrip().endswith((".", ")", "'")):
         return "no sentence"
     try:
         message.encode("utf-8")

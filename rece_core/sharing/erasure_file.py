@@ -55,8 +55,9 @@ def _collect_tensors(erasure: Erasure) -> dict[str, Tensor]:
 
 def _check_format(metadata: Mapping[str, str], path: Path) -> None:
     if metadata.get("format") != FORMAT:
+        found = metadata.get("format", "nothing")[:60]
         raise ValueError(
-            f"{path.name} is not an erasure: its header says format {metadata.get('format', 'nothing')[:60]!r}, expected "
+            f"{path.name} is not an erasure: its header says format {found!r}, expected "
             f"{FORMAT!r}. Choose a file that RECE Save Erasure wrote; load a LoRA with the LoRA loader."
         )
     version = metadata.get("format_version", "")

@@ -127,7 +127,7 @@ def open_tensor_file(path: Path) -> TensorFile:
 
 
 def _check_length(path: Path, head: bytes) -> None:
-    """ValueError for a header that would cost too much to read; one that is longer than the file is told by `_check`."""
+    """ValueError for a header that would cost too much to read; `_check` tells one that is longer than the file."""
     length = int.from_bytes(head, "little")
     if MOST_HEADER < length < path.stat().st_size:
         raise ValueError(
