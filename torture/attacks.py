@@ -108,9 +108,8 @@ def use_captions(path: Path) -> None:
 
 def type_concepts(path: Path) -> None:
     """Texts as they come from nodes, where the host has made them texts."""
-    given = json.loads(path.read_bytes())
-    given = given if isinstance(given, dict) else {}
-    text = {name: str(given.get(name, "")) for name in ("kind", "targets", "default_anchor", "preserve", "captions")}
+    given = _read_values(path)
+    text = {name: _to_text(given.get(name)) for name in ("kind", "targets", "default_anchor", "preserve", "captions")}
     concepts = resolve_concepts(
         text["kind"],
         text["targets"],
@@ -119,24 +118,25 @@ def type_concepts(path: Path) -> None:
         by_kind=bool(given.get("by_kind")),
         captions=parse_captions(text["captions"]),
     )
-    concepts = apply_schedule(str(given.get("schedule")), concepts)
+    concepts = apply_schedule(_to_text(given.get("schedule")), concepts)
     choose_captions(concepts)
     (concepts.describe() + concepts.summarize()).encode("utf-8")
 
 
 def set_values(path: Path) -> None:
     """Numbers and choices as they come from nodes, where the host has made them numbers; weights by name."""
-    given = json.loads(path.read_bytes())
-    given = given if isinstance(given, dict) else {}
+    given = _read_values(path)
     edit, erase = (
         _coerce(given.get(name), like) for name, like in (("edit", EditSettings()), ("erase", EraseSettings()))
     )
     settings = EraseSettings(EditSettings(**edit), **{name: value for name, value in erase.items() if name != "edit"})
     sliders = given.get("sliders")
     pair = sliders[:2] if isinstance(sliders, list) else []
-    resolve_settings(str(given.get("schedule")), str(given.get("kind")), settings, *(_to_number(each) for each in pair))
+    resolve_settings(
+        _to_text(given.get("schedule")), _to_text(given.get("kind")), settings, *(_to_number(each) for each in pair)
+    )
     check_rank(int(_to_number(given.get("rank"), whole=True)), WIDTH)
-    find_family(SHAPES, str(given.get("text_weights", "")))
+    find_family(SHAPES, _to_text(given.get("text_weights")))
 
 
 def read_kept_prior(path: Path) -> None:
@@ -161,8 +161,24 @@ def _coerce(given: Any, like: Any) -> dict[str, Any]:
     for name, value in fields.items():
         if name in vars(like) and name != "edit":
             default = getattr(like, name)
-            coerced[name] = str(value) if isinstance(default, str) else _to_number(value, isinstance(default, int))
+            coerced[name] = _to_text(value) if isinstance(default, str) else _to_number(value, isinstance(default, int))
     return coerced
+
+
+def _read_values(path: Path) -> dict[str, Any]:
+    """What the host hands on: nothing where it can't read it itself."""
+    try:
+        given = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return {}
+    return given if isinstance(given, dict) else {}
+
+
+def _to_text(value: Any) -> str:
+    try:
+        return "" if value is None else str(value)
+    except ValueError:  # a number of thousands of digits: the host fails too
+        return ""
 
 
 def _to_number(value: Any, whole: bool = False) -> float:

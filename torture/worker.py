@@ -34,7 +34,6 @@ def main() -> None:
     kinds: dict[str, Kind] = import_module(sys.argv[1]).KINDS
     lines = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is attacked may print
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     torch.set_num_threads(1)
     warm: set[str] = set()
     with tempfile.TemporaryDirectory() as folder:

@@ -15,14 +15,16 @@ from ..erasing.erasure import Erasure, Part
 from ..erasing.settings import EditSettings, EraseSettings
 from ..erasing.value_eraser import ValueEraser
 from ..models.fingerprint import LENGTH, Fingerprint
+from ..models.text_entries import INPUT_NAME
 from ..storage.json_text import is_whole, parse_json
 from ..storage.tensor_file import TensorFile
 from ..texts.concepts import Concept, Concepts
+from ..texts.wording import quote
 
 ORTHOGONAL_MAP, ERASER = "rotation.", "seal."  # names of the first files, which later ones keep
 OF_INPUT = "/"  # between the conditioning input and what it is of, in the names of tensors
 ERASER_PARTS = {"write": "project_left", "read": "project_right", "level": "target"}
-MOST_EPOCHS, MOST_LETTERS = 10_000, 1_000_000
+MOST_EPOCHS, MOST_LETTERS, MOST_IN_NAME = 10_000, 1_000_000, 100
 
 Names = Mapping[str, str]  # of the tensors of one conditioning input: as they are named within it, and in the file
 
@@ -41,7 +43,7 @@ def restore_erasure(file: TensorFile) -> Erasure:
         named.setdefault(cond_input, {})[own] = name
     return Erasure(
         parts={
-            cond_input: _restore_part(file, named.get(cond_input, {}), fields)
+            _read_name(cond_input): _restore_part(file, named.get(cond_input, {}), fields)
             for cond_input, fields in parse_json(metadata["parts"]).items()
         },
         concepts=Concepts(
@@ -53,9 +55,13 @@ def restore_erasure(file: TensorFile) -> Erasure:
             _read_texts(concepts["phrasings"]),
             _read_texts(concepts["captions"]),
         ),
-        encoder={name: _read_fingerprint(each) for name, each in parse_json(metadata["text_encoder"]).items()},
-        family=_read_text(metadata["made_on"]),
-        left_alone={name: _read_text(reason) for name, reason in parse_json(metadata["left_alone"]).items()},
+        encoder={
+            _read_name(name): _read_fingerprint(each) for name, each in parse_json(metadata["text_encoder"]).items()
+        },
+        family=_read_text(metadata["made_on"], MOST_IN_NAME),
+        left_alone={
+            _read_name(name): _read_text(reason) for name, reason in parse_json(metadata["left_alone"]).items()
+        },
         text_weights=_read_text(parse_json(metadata["text_weights"])),
     )
 
@@ -143,11 +149,18 @@ def _read_finite(file: TensorFile, name: str) -> Tensor:
     return tensor
 
 
-def _read_text(value: Any) -> str:
+def _read_name(value: str) -> str:
+    """Of a conditioning input."""
+    if not INPUT_NAME.fullmatch(value) or len(value) > MOST_IN_NAME:
+        raise ValueError(f"a conditioning input is named {quote(value)}; expected one word, such as tokens or pooled.")
+    return value
+
+
+def _read_text(value: Any, most: int = MOST_LETTERS) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{str(value)[:60]!r} is there; expected a text.")
-    if len(value) > MOST_LETTERS:
-        raise ValueError(f"a text has {len(value):,} letters, {value[:40]!r}…; expected at most {MOST_LETTERS:,}.")
+    if len(value) > most:
+        raise ValueError(f"a text has {len(value):,} letters, {quote(value)}; expected at most {most:,}.")
     assert is_whole(value)
     return value
 
