@@ -34,7 +34,7 @@ from rece_core.storage.tensor_file import open_tensor_file
 from rece_core.texts.prior import choose_captions, parse_captions
 from rece_core.texts.prior_file import read_prior
 
-from .model import BLOCK, WIDTH, draw, make_model
+from .model import BLOCK, WIDTH, draw, ignore, make_model
 
 SHAPES = {f"{BLOCK}{number}.{name}.weight": (12, WIDTH) for number in range(300) for name in ("to_k", "to_v", "to_q")}
 
@@ -57,11 +57,11 @@ def use_erasure(path: Path) -> None:
     check_fit(erasure, model)
     erasure.check_encoder({"tokens": fingerprint(draw(11, 7, WIDTH))})
     bases = {
-        name: fingerprint(accumulate_gram(model.read(model.cond_inputs[name], str)).total) for name in erasure.parts
+        name: fingerprint(accumulate_gram(model.read(model.cond_inputs[name], ignore)).total) for name in erasure.parts
     }
     describe_fit(erasure, model, bases)
     for name, part in erasure.parts.items():
-        for weight in model.read(model.cond_inputs[name], str):
+        for weight in model.read(model.cond_inputs[name], ignore):
             erasure.change_of(weight)
         part.bias_changes(model.cond_inputs[name], model.shapes, lambda name: torch.ones(model.shapes[name]))
 

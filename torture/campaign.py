@@ -19,7 +19,10 @@ from .inputs import Input
 ROOT = Path(__file__).parents[1]
 CHUNK = 200  # inputs of one job
 PATIENCE = 3600  # seconds for a job: what waits for something that never comes uses no seconds of the processor
-DIED = {signal.SIGPROF: "hangs: over the limit of seconds", signal.SIGKILL: "killed by the system, as for memory"}
+DIED: dict[int, str] = {
+    signal.SIGPROF: "hangs: over the limit of seconds",
+    signal.SIGKILL: "killed by the system, as for memory",
+}
 
 
 class Worker:

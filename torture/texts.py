@@ -7,7 +7,6 @@ from random import Random
 from .palette import TEXTS
 from .raw_bytes import mutate_bytes
 
-
 MOST = 1_000_000  # letters: what costs too much must do so with few
 
 

@@ -121,7 +121,7 @@ def _find_layout(own: Shapes, host_class: str) -> Layout:
             f"{host_class} can't be edited: it reads a picture where others read a text. Use another model."
         )
     for layout in LAYOUTS:
-        if all(any(re.fullmatch(mark, name) for name in own) for mark in layout.marks) and _has_width(layout, own):
+        if all(any(map(re.compile(mark).fullmatch, own)) for mark in layout.marks) and _has_width(layout, own):
             if layout.refusal:
                 raise ValueError(f"{layout.name} can't be edited: {layout.refusal}. Use a model of another family.")
             return layout
@@ -152,7 +152,7 @@ def _resolve(layout: Layout, own: Shapes) -> Family:
 
 def _find_read(reader: Reader, own: Shapes) -> Iterator[TextEntry]:
     """What `reader` matches, by name, with as many columns as it says."""
-    found = [(match, own[match.string]) for name in own if (match := re.fullmatch(reader.pattern, name))]
+    found = [(match, own[match.string]) for match in map(re.compile(reader.pattern).fullmatch, own) if match]
     for match, shape in found:
         if (
             len(shape) != 2

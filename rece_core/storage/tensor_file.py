@@ -30,7 +30,7 @@ FLOATS = {
 }
 
 # Of a header: several times what the largest models and the longest texts in one take. More costs memory and seconds.
-MOST_HEADER, MOST_TENSORS, MOST_NAME = 16_000_000, 30_000, 500  # bytes; tensors; letters of a name
+MOST_HEADER, MOST_TENSORS, MOST_NAME = 10_000_000, 20_000, 500  # bytes; tensors; letters of a name
 MOST_DIMENSIONS = 16
 
 SCALES = ("scale_weight", "weight_scale", "comfy_quant")  # beside quantised weights, in the host's formats
