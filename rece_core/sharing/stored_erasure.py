@@ -41,10 +41,13 @@ def restore_erasure(file: TensorFile) -> Erasure:
     for name in file.tensors:
         cond_input, _, own = name.partition(OF_INPUT)
         named.setdefault(cond_input, {})[own] = name
+    parts = parse_json(metadata["parts"])
+    if not parts:
+        raise ValueError("it has no conditioning input; expected at least one.")
     return Erasure(
         parts={
             _read_name(cond_input): _restore_part(file, named.get(cond_input, {}), fields)
-            for cond_input, fields in parse_json(metadata["parts"]).items()
+            for cond_input, fields in parts.items()
         },
         concepts=Concepts(
             _read_text(concepts["kind"]),
@@ -91,8 +94,10 @@ def _restore_settings(fields: dict[str, Any]) -> EraseSettings:
 
 
 def _restore_records(records: Any) -> tuple[EpochRecord, ...]:
-    if len(records) > MOST_EPOCHS:
-        raise ValueError(f"there are {len(records):,} epochs; expected at most {MOST_EPOCHS:,}.")
+    if not 0 < len(records) <= MOST_EPOCHS:
+        raise ValueError(
+            f"there are {len(records):,} epochs; expected at least the first edit, at most {MOST_EPOCHS:,}."
+        )
     return tuple(_restore_record(record) for record in records)
 
 
