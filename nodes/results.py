@@ -15,7 +15,8 @@ from ..rece_core.models.text_model import TOKENS
 def describe_erased(erasure: Erasure, report: str) -> dict[str, Any]:
     """What was erased, the measures of the tokens after each edit, why it stopped, and how other inputs ended.
 
-    A model that reads no tokens, or an erasure of other inputs alone, has its first input in their place. `report`, which has every conditioning input in full, is what the page copies.
+    An erasure of other inputs than tokens alone has its first one in their place. `report`, which has every
+    conditioning input in full, is what the page copies.
     """
     main = TOKENS if TOKENS in erasure.parts else next(iter(erasure.parts))
     return {

@@ -99,7 +99,7 @@ def find_output(entry: TextEntry, shapes: Shapes) -> tuple[str | None, str]:
         weight, bias = (entry.name.removesuffix(end) + OUTPUTS.get(end, "") + part for part in ("weight", "bias"))
     else:
         weight, bias = None, entry.name.removesuffix("weight") + "bias"
-    rows = entry.shape[0] if weight is None else shapes.get(weight, (0,))[0]
+    rows = entry.shape[0] if weight is None else next(iter(shapes.get(weight, ())), 0)
     if bias not in shapes or (weight is not None and weight not in shapes):
         place = "behind" if weight else "beside"
         raise ValueError(
