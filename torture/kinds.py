@@ -1,12 +1,10 @@
-"""The kinds of inputs: how they are made, what is done with them, and how much that may cost."""
+"""The kinds of inputs of a campaign, and how many of each."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -14,28 +12,9 @@ from . import attacks, samples
 from .documents import Document
 from .headers import mutate_document
 from .inputs import Input
+from .kind import Attack, Kind
 from .texts import mutate_text
 from .trees import mutate_tree, write_json
-
-Attack = Callable[[Path], None]
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of inputs.
-
-    name: of the file that is written. count: of inputs in a run by default. make: one of them, of random numbers.
-    attack: what is done with it. whole: undamaged ones, which must pass. seconds, memory: of the processor, and bytes,
-    that one may take.
-    """
-
-    name: str
-    count: int
-    make: Callable[[Random], Input]
-    attack: Attack
-    whole: Callable[[], list[Input]]
-    seconds: float = 2
-    memory: int = 256 << 20
 
 
 def of_documents(name: str, count: int, listed: Callable[[], list[Document]], attack: Attack, **limits: Any) -> Kind:

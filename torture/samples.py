@@ -49,7 +49,7 @@ VALUES = (
         "kind": "style",
         "sliders": [0.5, 0.5],
         "free_share": 0.01,
-        "text_weights": "*.attn2.to_k.weight\n*.attn2.to_v.weight\nlabel_emb.0.0.weight @ pooled",
+        "text_weights": "*.to_k.weight\n*.to_v.weight\n*.9.to_q.weight @ pooled",
         "rank": 4,
         "start": 0,
         "count": 2,
@@ -151,10 +151,13 @@ def make_unet(width: int) -> tuple[Stored, ...]:
 
 
 def make_clip(prefix: str, width: int, layers: int = 2, rows: int = 16) -> tuple[Stored, ...]:
-    """A text encoder by transformers' names, zero but for norms, and what words and positions begin with."""
-    shapes = {"embeddings.token_embedding.weight": [WORDS, width], "embeddings.position_embedding.weight": [77, width]}
+    """A text encoder by transformers' names, zero but for norms, and what words and positions begin with.
+
+    What is zero comes last, so that files are short before their holes.
+    """
     norms = ["final_layer_norm", *(f"encoder.layers.{n}.layer_norm{k}" for n in range(layers) for k in (1, 2))]
-    shapes |= {f"{norm}.{part}": [width] for norm in norms for part in ("weight", "bias")}
+    shapes = {f"{norm}.{part}": [width] for norm in norms for part in ("weight", "bias")}
+    shapes |= {"embeddings.position_embedding.weight": [77, width], "embeddings.token_embedding.weight": [WORDS, width]}
     for layer in range(layers):
         parts = {f"self_attn.{name}_proj": [width, width] for name in ("q", "k", "v", "out")}
         for name, shape in {**parts, "mlp.fc1": [rows, width], "mlp.fc2": [width, rows]}.items():

@@ -16,10 +16,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import torch
-
 from .inputs import Input
-from .kinds import Kind
+from .kind import Kind
 from .limits import Limits
 from .verdict import judge
 
@@ -34,18 +32,17 @@ def main() -> None:
     kinds: dict[str, Kind] = import_module(sys.argv[1]).KINDS
     lines = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is attacked may print
-    torch.set_num_threads(1)
     warm: set[str] = set()
     with tempfile.TemporaryDirectory() as folder:
         for line in sys.stdin:
             job = json.loads(line)
             kind = kinds[job["kind"]]
             path = Path(folder) / kind.name
-            if kind.name not in warm:
+            if job["kind"] not in warm:
                 for each in kind.whole():  # whatever is loaded once is loaded before limits hold
                     each.write(path)
                     judge(kind.attack, path)
-                warm.add(kind.name)
+                warm.add(job["kind"])
             _run(job, kind, path, lines)
 
 

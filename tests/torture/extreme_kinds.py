@@ -10,14 +10,14 @@ from pathlib import Path
 from torture import attacks, samples
 from torture.documents import Document, Stored
 from torture.inputs import Input
-from torture.kinds import Kind
+from torture.kind import Attack, Kind
 
 MANY = 10**12
 UNET, WORDS = samples.UNET, "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight"
 KEY = f"{UNET}input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 PROMPTS, TABLE = b"prompt,sd_seed\n", samples.TABLES[0].splitlines(keepends=True)[0]
 
-Extreme = tuple[Callable[[Path], None], Callable[[], Input]]
+Extreme = tuple[Attack, Callable[[], Input]]
 
 
 def _type(**values: object) -> Input:
@@ -81,7 +81,25 @@ WITHIN: dict[str, Extreme] = {
         lambda: _type(targets=_list("a cat {}", 30_000), captions=_list("a picture of a cat {}x", 5_000)),
     ),
 }
-KINDS = {
-    name: Kind(f"{number}.safetensors", 1, lambda random, make=make: make(), attack, lambda: [], seconds=30)
-    for number, (name, (attack, make)) in enumerate((BEYOND | WITHIN).items())
-}
+
+
+def _expect(attack: Attack, refused: bool) -> Attack:
+    """AssertionError, which is a failure, where the attack ends otherwise."""
+
+    def check(path: Path) -> None:
+        try:
+            attack(path)
+        except ValueError as error:
+            assert refused, f"refused: {error}"
+            raise
+        assert not refused, "accepted"
+
+    return check
+
+
+def _make_kind(name: str, extreme: Extreme) -> Kind:
+    attack, make = extreme
+    return Kind("e.safetensors", 1, lambda random: make(), _expect(attack, name in BEYOND), lambda: [], seconds=30)
+
+
+KINDS = {name: _make_kind(name, extreme) for name, extreme in (BEYOND | WITHIN).items()}

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 from torture.inputs import Input
-from torture.kinds import Kind
+from torture.kind import Kind
 
 
 def _make(random: Random) -> Input:
