@@ -37,7 +37,10 @@ from harness.processes import call, end_children_on_termination, step
 from harness.server import Server, ServerError, link_folder
 
 #: What the type checker reads by its name; `nodes` is read as a part of the pack, see `_check_types_of_nodes`.
-TYPED = ("rece_core", "harness", "demo", "emoji", "bench", "evaluate", "registry", "example_workflows", "run.py")
+TYPED = (
+    *("rece_core", "harness", "demo", "emoji", "bench", "evaluate", "registry", "example_workflows", "torture"),
+    "run.py",
+)
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 #: What ESLint and Prettier read.
 SCRIPTS = ("web/js/**/*.js", "tests/web/**/*.js", "eslint.config.js")
@@ -125,6 +128,11 @@ def evaluate(more: list[str]) -> int:
         return call([python, "-m", "evaluate", ROOT / "out" / "evaluate", *addresses, *more], cwd=ROOT)
 
 
+def torture(more: list[str]) -> int:
+    """Damaged files and strange texts for every parser, in minutes; in hours with --long: see `out/torture`."""
+    return call([prepare_environment(), "-m", "torture", ROOT / "out" / "torture", *more], cwd=ROOT)
+
+
 def _check_types_of_nodes(python: Path) -> int:
     """Type-check the pack's own modules through a link with a name that can be imported, as ComfyUI loads them.
 
@@ -159,6 +167,7 @@ COMMANDS = {
     "lint": lint,
     "bench": bench,
     "evaluate": evaluate,
+    "torture": torture,
 }
 
 

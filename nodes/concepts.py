@@ -8,6 +8,7 @@ import folder_paths
 from comfy_api.latest import io
 
 from ..rece_core.erasing.schedule import resolve_concepts
+from ..rece_core.storage.text_file import read_lenient
 from ..rece_core.texts.presets import PRESETS
 from ..rece_core.texts.prior import parse_captions
 from ..rece_core.texts.wording import count
@@ -130,7 +131,7 @@ def _locate(name: str) -> Path:
 
 
 def _read_captions(name: str) -> tuple[str, ...]:
-    captions = parse_captions(_locate(name).read_text("utf-8-sig", errors="replace"))
+    captions = parse_captions(read_lenient(_locate(name)))
     if not captions:
         raise ValueError(f"the file {name!r} holds no caption; expected at least one, a line each.")
     return captions

@@ -15,17 +15,19 @@ from ..rece_core.models.text_model import TOKENS
 def describe_erased(erasure: Erasure, report: str) -> dict[str, Any]:
     """What was erased, the measures of the tokens after each edit, why it stopped, and how other inputs ended.
 
-    `report`, which has every conditioning input in full, is what the page copies.
+    An erasure of other inputs than tokens alone has its first one in their place. `report`, which has every
+    conditioning input in full, is what the page copies.
     """
+    main = TOKENS if TOKENS in erasure.parts else next(iter(erasure.parts))
     return {
         "kind": "erasure",
         "concepts": [{"names": each.names, "anchors": each.anchors} for each in erasure.concepts.concepts],
-        "epochs": [_describe_record(record) for record in erasure.parts[TOKENS].records],
-        "note": erasure.parts[TOKENS].note,
+        "epochs": [_describe_record(record) for record in erasure.parts[main].records],
+        "note": erasure.parts[main].note,
         "others": [
             {"stream": cond_input, **_describe_record(part.records[-1])}
             for cond_input, part in erasure.parts.items()
-            if cond_input != TOKENS
+            if cond_input != main
         ],
         "report": report,
     }

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+
+from ..storage.text_file import read_content
 
 PROMPT = "prompt"
 Names = tuple[str, ...]  # names of a column, of which a file has one
@@ -44,6 +47,8 @@ COLUMNS = {
     "height": _Column(("sd_image_height",), 16, 16384, 512),
 }
 NUMBER = _Column(("case_number",), 0, 2**63 - 1)
+MOST_ROWS, MOST_COLUMNS = 100_000, 1_000
+SHOWN = 60  # letters of a cell or a name in a message, and 12 names
 REQUIRED: tuple[Names, ...] = ((PROMPT,), COLUMNS["seed"].names)
 
 
@@ -96,6 +101,7 @@ def read_rows(path: Path, required: Collection[Names]) -> Iterator[tuple[int, Ma
     """
     reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
     names: list[str] = []
+    rows = 0
     while True:
         line = reader.line_num + 1
         try:
@@ -109,6 +115,9 @@ def read_rows(path: Path, required: Collection[Names]) -> Iterator[tuple[int, Ma
             break
         if not any(cell.strip() for cell in cells):
             continue
+        rows += 1
+        if rows > MOST_ROWS + 1:
+            raise ValueError(f"{path.name} has more than {MOST_ROWS:,} rows. Split it into several files.")
         if names:
             yield line, dict(zip(names, _check_length(cells, names, f"{path.name}, line {line}"), strict=True))
         else:
@@ -118,7 +127,7 @@ def read_rows(path: Path, required: Collection[Names]) -> Iterator[tuple[int, Ma
 
 
 def _read_text(path: Path) -> str:
-    content = path.read_bytes()
+    content = read_content(path)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -128,16 +137,23 @@ def _read_text(path: Path) -> str:
 
 def _check_names(cells: list[str], required: Collection[Names], place: str) -> list[str]:
     names = [cell.strip() for cell in cells]
+    if len(names) > MOST_COLUMNS:
+        raise ValueError(f"{place}: there are {len(names):,} columns; expected at most {MOST_COLUMNS:,}. Remove some.")
     for one_of in required:
         if not set(one_of) & set(names):
             raise ValueError(
-                f"{place}: no column is named {' or '.join(map(repr, one_of))}; there are "
-                f"{', '.join(map(repr, names))}. Expected column names in the first line, with commas between them."
+                f"{place}: no column is named {' or '.join(map(repr, one_of))}; there are {_list_shown(names)}. "
+                "Expected column names in the first line, with commas between them."
             )
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"{place}: two columns are named {name!r}. Rename or remove one.")
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise ValueError(f"{place}: two columns are named {name[:SHOWN]!r}. Rename or remove one.")
     return names
+
+
+def _list_shown(names: list[str]) -> str:
+    more = f" and {len(names) - 12:,} more" if len(names) > 12 else ""
+    return ", ".join(repr(name[:SHOWN]) for name in names[:12]) + more
 
 
 def _check_length(cells: list[str], names: list[str], place: str) -> list[str]:
@@ -148,8 +164,8 @@ def _check_length(cells: list[str], names: list[str], place: str) -> list[str]:
         )
     if len(cells) < len(names):
         raise ValueError(
-            f"{place}, column {names[len(cells)]!r}: the row ends before it, after {len(cells)} of {len(names)} "
-            "columns. Fill it up, or fix the quotes."
+            f"{place}, column {names[len(cells)][:SHOWN]!r}: the row ends before it, after {len(cells)} of "
+            f"{len(names)} columns. Fill it up, or fix the quotes."
         )
     return cells
 
@@ -187,6 +203,7 @@ class _Row:
         if not fits:
             kind = "a whole number" if column.whole else "a number"
             raise ValueError(
-                f"{self.place}, column {name!r}: {self.cells[name]!r} is not {kind} from {column.low} to {column.high}."
+                f"{self.place}, column {name!r}: {self.cells[name][:SHOWN]!r} is not {kind} from {column.low} "
+                f"to {column.high}."
             )
         return number

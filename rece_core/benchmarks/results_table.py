@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ..storage.atomic_file import write_atomically
-from .prompt_list import Case, read_rows
+from .prompt_list import SHOWN, Case, read_rows
 
 # Named as in the papers' prompt lists, so that a table can be read as one.
 CASE = {
@@ -21,6 +21,7 @@ CASE = {
 }
 NUMBER = "case_number"
 FILES = "files"
+MOST_DIGITS = 19  # of 2**63
 Row = Mapping[str, str]
 
 
@@ -37,10 +38,10 @@ def read_table(path: Path) -> dict[int, Row]:
     rows: dict[int, Row] = {}
     for line, row in read_rows(path, [(name,) for name in (*CASE, FILES)]):
         for name in (NUMBER, *_count_names(row)):
-            if not row[name].isdecimal():
+            if not row[name].isdecimal() or len(row[name]) > MOST_DIGITS:
                 raise ValueError(
-                    f"{path.name}, line {line}, column {name!r}: {row[name]!r} is not a whole number. Fix the cell, "
-                    "or delete the row to have its case drawn again."
+                    f"{path.name}, line {line}, column {name[:SHOWN]!r}: {row[name][:SHOWN]!r} is not a whole "
+                    "number. Fix the cell, or delete the row to have its case drawn again."
                 )
         rows[int(row[NUMBER])] = row
     return rows
@@ -50,9 +51,10 @@ def check_columns(name: str, rows: Mapping[int, Row], counts: Collection[str]) -
     """ValueError unless rows with these `counts` fit into the table `name` that has `rows`."""
     counted = _count_names(next(iter(rows.values()))) if rows else list(counts)
     if counted != list(counts):
+        told = ", ".join(counted)[:SHOWN] or "nothing"
         raise ValueError(
-            f"the table {name} counts {', '.join(counted) or 'nothing'}, but now {', '.join(counts) or 'nothing'} is "
-            "counted. Give the table another name."
+            f"the table {name} counts {told}, but now {', '.join(counts) or 'nothing'} "
+            "is counted. Give the table another name."
         )
 
 

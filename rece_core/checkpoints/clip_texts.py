@@ -13,9 +13,10 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from ..storage.tensor_file import TensorFile
 from ..texts.alignment import EncodedText
-from .stored_encoders import EMBEDDING, END, START, StoredEncoder
+from .encoder_shapes import END, PLACES, START, WITHIN, WORDS
+from .stored_encoders import StoredEncoder
 
-LENGTH = 77
+LENGTH = PLACES
 MOST_WORDS = LENGTH - 2  # tokens beside start and end
 POSITIONS = torch.arange(LENGTH)[None]
 BATCH = 16  # texts encoded together: faster than one by one, and no more memory than a layer takes
@@ -90,10 +91,9 @@ def build_encoder(file: TensorFile, stored: StoredEncoder) -> Any:
 
     Weights are read one at a time into a model that has no memory of its own before.
     """
-    words, width = file.tensors[stored.parts[EMBEDDING].name].shape
-    rows = file.tensors[stored.parts["encoder.layers.0.mlp.fc1.weight"].name].shape[0]
+    width, rows = stored.kind.width, stored.shape_of(file, WITHIN)[0]
     config = CLIPTextConfig(
-        vocab_size=words,
+        vocab_size=WORDS,
         hidden_size=width,
         intermediate_size=rows,
         num_hidden_layers=stored.layers,

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..storage.tensor_file import TensorFile
-
-START, END = 49406, 49407
+from .encoder_shapes import EMBEDDING, END, MOST_LAYERS, POSITIONS, PROJECTION, WIDEST, WITHIN, list_shapes
 
 
 @dataclass(frozen=True)
 class EncoderKind:
     """What the weights of a CLIP do not tell: how ComfyUI pads texts for it, and what the model reads of it.
 
-    padding: the token that fills a text up behind its end. activation: by transformers' name. layers_back: which
-    layer gives the text embedding, 1 the last. final_norm: whether the final norm follows. pooled: whether the model
-    reads the pooled embedding too.
+    width: of its embeddings, which the weights must have. padding: the token that fills a text up behind its end.
+    activation: by transformers' name. layers_back: which layer gives the text embedding, 1 the last. final_norm: if
+    the final norm follows. pooled: whether the model reads the pooled embedding too.
     """
 
+    width: int
     padding: int
     activation: str
     layers_back: int
@@ -29,10 +29,10 @@ class EncoderKind:
     pooled: bool = False
 
 
-SD1_L = EncoderKind(END, "quick_gelu", layers_back=1, final_norm=True)
-SD2_H = EncoderKind(0, "gelu", layers_back=2, final_norm=True)
-SDXL_L = EncoderKind(END, "quick_gelu", layers_back=2, final_norm=False)
-SDXL_G = EncoderKind(0, "gelu", layers_back=2, final_norm=False, pooled=True)
+SD1_L = EncoderKind(768, END, "quick_gelu", layers_back=1, final_norm=True)
+SD2_H = EncoderKind(1024, 0, "gelu", layers_back=2, final_norm=True)
+SDXL_L = EncoderKind(768, END, "quick_gelu", layers_back=2, final_norm=False)
+SDXL_G = EncoderKind(1280, 0, "gelu", layers_back=2, final_norm=False, pooled=True)
 
 # By family: the encoders whose embeddings are joined, in the order of their columns, and what their names begin with.
 ENCODERS: dict[str, tuple[tuple[EncoderKind, tuple[str, ...]], ...]] = {
@@ -45,9 +45,6 @@ ENCODERS: dict[str, tuple[tuple[EncoderKind, tuple[str, ...]], ...]] = {
     "SDXL refiner": ((SDXL_G, ("conditioner.embedders.0.model.",)),),
 }
 
-EMBEDDING = "embeddings.token_embedding.weight"
-POSITIONS = "embeddings.position_embedding.weight"
-PROJECTION = "text_projection.weight"
 # OpenCLIP's names and transformers'; what is named otherwise is named alike.
 RENAMED = (
     (re.compile(r"^token_embedding\."), "embeddings.token_embedding."),
@@ -58,6 +55,8 @@ RENAMED = (
     (re.compile(r"^transformer\.resblocks\.(\d+)\.mlp\.c_proj\."), r"encoder.layers.\1.mlp.fc2."),
     (re.compile(r"^transformer\.resblocks\.(\d+)\.attn\.out_proj\."), r"encoder.layers.\1.self_attn.out_proj."),
 )
+LAYER = re.compile(r"encoder\.layers\.([0-9]{1,6})\.")
+THIRDS = 3  # queries, keys and values in one
 FUSED = re.compile(r"^transformer\.resblocks\.(\d+)\.attn\.in_proj_(weight|bias)$")
 
 
@@ -81,34 +80,50 @@ class StoredEncoder:
     @property
     def layers(self) -> int:
         """How many layers it has."""
-        numbers = [int(name.split(".")[2]) for name in self.parts if name.startswith("encoder.layers.")]
+        numbers = [int(found[1]) for name in self.parts if (found := LAYER.match(name))]
         return max(numbers, default=-1) + 1
 
-    def read(self, file: TensorFile, name: str) -> Tensor:
-        """One weight in float32; ValueError where the file does not have it."""
+    def find(self, file: TensorFile, name: str) -> StoredPart:
+        """Where one weight lies; ValueError where the file does not have it."""
         if name not in self.parts:
             raise ValueError(
                 f"the text encoder in {file.path.name} is not whole: below {self.prefix} there is no {name}. Use a "
                 "whole checkpoint."
             )
-        part = self.parts[name]
+        return self.parts[name]
+
+    def shape_of(self, file: TensorFile, name: str) -> tuple[int, ...]:
+        """The shape of one weight as it is read; ValueError where the file does not have it."""
+        part = self.find(file, name)
+        shape = file.tensors[part.name].shape
+        if part.third is not None and shape:
+            shape = (shape[0] // THIRDS if shape[0] % THIRDS == 0 else shape[0], *shape[1:])
+        return shape[::-1] if part.transposed else shape
+
+    def read(self, file: TensorFile, name: str) -> Tensor:
+        """One weight in float32; ValueError where the file does not have it."""
+        part = self.find(file, name)
         weight = file.read(part.name).float()
         if part.third is not None:
-            weight = weight.chunk(3)[part.third].clone()
+            weight = weight.chunk(THIRDS)[part.third].clone()
         return weight.T.contiguous() if part.transposed else weight
 
 
 def find_encoders(file: TensorFile, family: str) -> tuple[StoredEncoder, ...]:
     """The text encoders in `file` of a model of `family`, in the order of their columns.
 
-    Raises ValueError where they are of a kind that is not known here, or not in the file.
+    Raises ValueError where they are of a kind that is not known here, or not in the file, whole and in the shapes that
+    they must have: whatever is built of them is built of what was checked.
     """
     if family not in ENCODERS:
         raise ValueError(
             f"{file.path.name} is of the family '{family}', whose text encoder is not read here; expected one of "
             f"{', '.join(ENCODERS)}. Use the nodes in ComfyUI for other families."
         )
-    return tuple(_find_encoder(file, kind, prefixes) for kind, prefixes in ENCODERS[family])
+    found = tuple(_find_encoder(file, kind, prefixes) for kind, prefixes in ENCODERS[family])
+    for each in found:
+        _check_shapes(file, each)
+    return found
 
 
 def _find_encoder(file: TensorFile, kind: EncoderKind, prefixes: tuple[str, ...]) -> StoredEncoder:
@@ -125,6 +140,24 @@ def _find_encoder(file: TensorFile, kind: EncoderKind, prefixes: tuple[str, ...]
         f"{file.path.name} has no text encoder inside: no weight is named {prefixes[0]}…. Expected a whole checkpoint; "
         "use the nodes in ComfyUI for a diffusion model by itself, with Load CLIP beside it."
     )
+
+
+def _check_shapes(file: TensorFile, stored: StoredEncoder) -> None:
+    kind, layers = stored.kind, stored.layers
+    rows = next(iter(stored.shape_of(file, WITHIN)), 0)
+    if layers > MOST_LAYERS or not 0 < rows <= WIDEST * kind.width:
+        raise ValueError(
+            f"the text encoder in {file.path.name} has {layers:,} layers, {rows:,} wide within each; expected at most "
+            f"{MOST_LAYERS}, {WIDEST * kind.width:,} wide. The file is damaged: use a whole checkpoint."
+        )
+    for name, shape in list_shapes(kind.width, layers, rows, kind.pooled).items():
+        found = stored.shape_of(file, name)
+        if found != shape:
+            raise ValueError(
+                f"{stored.prefix}{name} in {file.path.name} has the shape {found[:4]}; expected {shape} in a text "
+                "encoder of CLIP. The file is damaged or of another kind: use a whole checkpoint."
+            )
+        file.dtype_of(stored.parts[name].name)
 
 
 def _place(name: str, bare: str) -> list[tuple[str, StoredPart]]:

@@ -8,7 +8,7 @@ from typing import Any
 from huggingface_hub import try_to_load_from_cache
 from transformers import CLIPTokenizer
 
-from .stored_encoders import END, START
+from .encoder_shapes import END, START
 
 IN_HOST = Path("comfy") / "sd1_tokenizer"  # of every ComfyUI
 VOCABULARY = ("vocab.json", "merges.txt")

@@ -16,6 +16,7 @@ from ..erasing.pipeline import erase_concepts, plan_erasure
 from ..erasing.schedule import Goals, apply_schedule, resolve_concepts, resolve_settings
 from ..erasing.settings import AUTO, EditSettings, EraseSettings
 from ..sharing.erasure_file import save_erasure
+from ..storage.text_file import read_lenient
 from ..texts.concepts import Concepts
 from ..texts.presets import PROBES
 from ..texts.prior import parse_captions
@@ -85,4 +86,4 @@ def read_settings(options: Namespace) -> tuple[EraseSettings, Goals | None]:
 
 
 def _read(path: Path | None) -> str:
-    return "" if path is None else path.read_text("utf-8-sig", errors="replace")
+    return "" if path is None else read_lenient(path)

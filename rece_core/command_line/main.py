@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import cast
+from typing import TextIO, cast
 
 from .options import make_parser
 
 FAILED, STOPPED = 1, 130  # exit codes; argparse has 2 for what it does not understand
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tabs and line ends
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -21,14 +24,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         # Imported now: the text encoders take seconds to import, which a wrong option should not wait for.
         command = import_module(f".{options.command}", __package__)
-        sys.stdout.write(cast("Callable[..., str]", command.run)(options) + "\n")
+        _write(sys.stdout, cast("Callable[..., str]", command.run)(options))
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped: nothing was written.\n")
         return STOPPED
     except (ValueError, OSError) as error:
-        sys.stderr.write(f"error: {' '.join(_describe(error).split())}\n")
+        _write(sys.stderr, f"error: {' '.join(_describe(error).split())}")
         return FAILED
     return 0
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Write a line or more; what files of strangers say can't command the terminal, nor what it has no letters for."""
+    plain = _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    encoding = stream.encoding or "utf-8"
+    stream.write(plain.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def _describe(error: Exception) -> str:

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..algebra.linear_algebra import UnsolvableError
 from ..texts.concepts import AS_TYPED, Concepts, parse_concepts
 from ..texts.presets import get_preset
-from ..texts.wording import count
+from ..texts.wording import count, quote
 from .erase import EpochRecord, EpochResult
 from .settings import EditSettings, EraseSettings
 
@@ -197,7 +197,7 @@ def resolve_settings(
     `manual` all as they are. Raises ValueError for an unknown schedule or kind, and for sliders beyond 0 to 1.
     """
     if schedule not in SCHEDULES:
-        raise ValueError(f"schedule is {schedule!r}; expected one of: {', '.join(SCHEDULES)}.")
+        raise ValueError(f"schedule is {quote(schedule)}; expected one of: {', '.join(SCHEDULES)}.")
     if schedule == "automatic":
         return settings, Goals.from_sliders(thoroughness, carefulness)
     if schedule == "paper":

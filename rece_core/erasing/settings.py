@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from ..texts.wording import quote
+
 TOKEN_CHOICES = ("from subject", "all", "last")
 MODES = ("paper", "prior", "strict", "orthogonal")
 ITERATIONS = ("paper", "cumulative")
@@ -106,4 +108,4 @@ def _require_number(name: str, value: float, *, above_zero: bool = False) -> Non
 
 def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise ValueError(f"{name} is {value!r}; expected one of: {', '.join(choices)}.")
+        raise ValueError(f"{name} is {quote(value)}; expected one of: {', '.join(choices)}.")

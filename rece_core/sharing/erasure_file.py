@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ..algebra.operator import Operator
-from ..erasing.erase import EpochRecord
-from ..erasing.erasure import Erasure, Part
-from ..erasing.settings import EditSettings, EraseSettings
-from ..erasing.value_eraser import ValueEraser
+from ..erasing.erasure import Erasure
 from ..storage.atomic_file import write_atomically
-from ..texts.concepts import Concept, Concepts
+from ..storage.tensor_file import open_tensor_file
 from .provenance import describe_provenance
+from .stored_erasure import ERASER, ERASER_PARTS, OF_INPUT, ORTHOGONAL_MAP, restore_erasure
 
-ORTHOGONAL_MAP, ERASER = "rotation.", "seal."  # names of the first files, which later ones keep
-OF_INPUT = "/"  # between the conditioning input and what it is of, in the names of tensors
-ERASER_PARTS = {"write": "project_left", "read": "project_right", "level": "target"}
 FORMAT = "rece-erasure"
 FORMAT_VERSION = 2
+MOST_DIGITS = 9  # of a version
 
 
 def save_erasure(erasure: Erasure, path: Path) -> None:
@@ -38,20 +30,11 @@ def save_erasure(erasure: Erasure, path: Path) -> None:
 
 def load_erasure(path: Path) -> Erasure:
     """Read an erasure. Raises ValueError for a file that is damaged, of another kind, or of a newer version."""
+    file = open_tensor_file(path)
+    _check_format(file.metadata, path)
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            _check_format(metadata, path)
-            # Copies, since what is mapped from a file keeps it open, and on Windows from being replaced.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path.name} is not a complete safetensors file ({error}). It may have been cut short while copying or "
-            "downloading; get it again."
-        ) from error
-    try:
-        return _restore(tensors, metadata)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return restore_erasure(file)
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path.name} calls itself an erasure, but its header is damaged ({type(error).__name__}: {error}). "
             "Save the erasure again."
@@ -70,67 +53,20 @@ def _collect_tensors(erasure: Erasure) -> dict[str, Tensor]:
     return tensors
 
 
-def _restore_erasers(tensors: Mapping[str, Tensor]) -> dict[str, ValueEraser]:
-    names = dict.fromkeys(key.removeprefix(ERASER).rpartition(".")[0] for key in tensors if key.startswith(ERASER))
-    return {name: ValueEraser(*(tensors[f"{ERASER}{name}.{stored}"] for stored in ERASER_PARTS)) for name in names}
-
-
-def _restore_record(fields: dict[str, float | str | None]) -> EpochRecord:
-    numbers: dict[str, Any] = {
-        name: float(value) if isinstance(value, str) else value for name, value in fields.items()
-    }
-    return EpochRecord(**numbers)
-
-
-def _check_format(metadata: dict[str, str], path: Path) -> None:
+def _check_format(metadata: Mapping[str, str], path: Path) -> None:
     if metadata.get("format") != FORMAT:
+        found = metadata.get("format", "nothing")[:60]
         raise ValueError(
-            f"{path.name} is not an erasure: its header says format {metadata.get('format', 'nothing')!r}, expected "
+            f"{path.name} is not an erasure: its header says format {found!r}, expected "
             f"{FORMAT!r}. Choose a file that RECE Save Erasure wrote; load a LoRA with the LoRA loader."
         )
     version = metadata.get("format_version", "")
-    if not version.isdecimal():
-        raise ValueError(f"{path.name} has the version {version!r}; expected a whole number. Save the erasure again.")
+    if not version.isdecimal() or len(version) > MOST_DIGITS:
+        raise ValueError(
+            f"{path.name} has the version {version[:60]!r}; expected a whole number. Save the erasure again."
+        )
     if int(version) > FORMAT_VERSION:
         raise ValueError(
             f"{path.name} has version {version} of the erasure format, this pack reads up to {FORMAT_VERSION}. "
             "Update ComfyUI-RECE."
         )
-
-
-def _restore(tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> Erasure:
-    concepts = json.loads(metadata["concepts"])
-    parts = {}
-    for cond_input, fields in json.loads(metadata["parts"]).items():
-        start = f"{cond_input}{OF_INPUT}"
-        own = {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
-        parts[cond_input] = _restore_part(own, fields)
-    return Erasure(
-        parts=parts,
-        concepts=Concepts(
-            concepts["kind"],
-            tuple(Concept(tuple(each["names"]), tuple(each["anchors"])) for each in concepts["concepts"]),
-            tuple(concepts["preserve"]),
-            tuple(concepts["phrasings"]),
-            tuple(concepts["captions"]),
-        ),
-        encoder={name: tuple(map(float, each)) for name, each in json.loads(metadata["text_encoder"]).items()},
-        family=metadata["made_on"],
-        left_alone={name: str(reason) for name, reason in json.loads(metadata["left_alone"]).items()},
-        text_weights=str(json.loads(metadata["text_weights"])),
-    )
-
-
-def _restore_part(tensors: Mapping[str, Tensor], fields: dict[str, Any]) -> Part:
-    settings = fields["settings"]
-    return Part(
-        operator=Operator(tensors["operator.left"], tensors["operator.right"]),
-        settings=EraseSettings(**{**settings, "edit": EditSettings(**settings["edit"])}),
-        records=tuple(_restore_record(record) for record in fields["epochs"]),
-        base=tuple(map(float, fields["base_model"])),
-        orthogonal_maps={
-            key.removeprefix(ORTHOGONAL_MAP): turn for key, turn in tensors.items() if key.startswith(ORTHOGONAL_MAP)
-        },
-        value_erasers=_restore_erasers(tensors),
-        note=str(fields["note"]),
-    )

@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 from .disk_space import require_space
 
+LONGEST = 220  # bytes of a name before its temporary ending
+
 
 @contextmanager
 def open_atomically(path: Path) -> Iterator[BinaryIO]:
@@ -19,7 +21,7 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
     raises OSError where they cannot be.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f"{_shorten(path.name)}.{os.getpid()}.partial")
     try:
         with open(partial, "wb") as file:
             yield file
@@ -28,6 +30,11 @@ def open_atomically(path: Path) -> Iterator[BinaryIO]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _shorten(name: str) -> str:
+    """A name to which an ending can be added: file systems end names at 255 bytes, or at 255 letters."""
+    return name.encode("utf-8", "surrogateescape")[:LONGEST].decode("utf-8", "ignore")
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from .json_text import parse_json
+
 MAKER = "ComfyUI-RECE"
 FOLDED = "rece"  # in headers that the host writes, which makes JSON of all it is given
 EARLIER = "earlier"  # a JSON list of what the header said of erasures before the last one, oldest first
@@ -13,7 +15,7 @@ EARLIER = "earlier"  # a JSON list of what the header said of erasures before th
 def unfold(metadata: Mapping[str, str]) -> dict[str, str]:
     """A header with what RECE Save Checkpoint wrote into one JSON object, `rece`, as texts of their own."""
     try:
-        folded = json.loads(metadata.get(FOLDED, "{}"))
+        folded = parse_json(metadata.get(FOLDED, "{}"))
     except ValueError:
         folded = {}
     told = folded.items() if isinstance(folded, dict) else ()
@@ -39,7 +41,8 @@ def is_erased(metadata: Mapping[str, str]) -> bool:
 def list_earlier(metadata: Mapping[str, str]) -> list[dict[str, str]]:
     """What a header says of the erasures before the last one, oldest first; none where that cannot be read."""
     try:
-        earlier = json.loads(metadata.get(EARLIER, "[]"))
+        earlier = parse_json(metadata.get(EARLIER, "[]"))
     except ValueError:
         return []
-    return [each for each in earlier if isinstance(each, dict)] if isinstance(earlier, list) else []
+    told = [each for each in earlier if isinstance(each, dict)] if isinstance(earlier, list) else []
+    return [{name: text for name, text in each.items() if isinstance(text, str)} for each in told]

@@ -10,11 +10,14 @@ import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+
+from .disk_space import describe_size
 
 HEADER_LENGTH = struct.Struct("<Q")  # the number of bytes of the header that follows it
 FLOATS = {
@@ -25,6 +28,10 @@ FLOATS = {
     "F8_E4M3": torch.float8_e4m3fn,
     "F8_E5M2": torch.float8_e5m2,
 }
+
+# Of a header: several times what the largest models and the longest texts in one take. More costs memory and seconds.
+MOST_HEADER, MOST_TENSORS, MOST_NAME = 10_000_000, 20_000, 500  # bytes; tensors; letters of a name
+MOST_DIMENSIONS = 16
 
 SCALES = ("scale_weight", "weight_scale", "comfy_quant")  # beside quantised weights, in the host's formats
 
@@ -77,7 +84,13 @@ class TensorFile:
     def read(self, name: str) -> Tensor:
         """The tensor `name` in the type it is stored in, in memory of its own; KeyError where there is none."""
         stored, dtype = self.tensors[name], self.dtype_of(name)
-        content = bytearray(stored.stop - stored.start)
+        try:
+            content = bytearray(stored.stop - stored.start)
+        except MemoryError:
+            raise ValueError(
+                f"{name} in {self.path.name} has {describe_size(stored.stop - stored.start)}, which do not fit into "
+                "memory. Close what else takes memory, or check where the file comes from."
+            ) from None
         with open(self.path, "rb", buffering=0) as file:
             file.seek(stored.start)
             view = memoryview(content)
@@ -91,27 +104,64 @@ class TensorFile:
 def open_tensor_file(path: Path) -> TensorFile:
     """Read the header of the file at `path`.
 
-    Raises OSError where it cannot be read, ValueError where it is no complete safetensors file.
+    Raises OSError where it cannot be read, ValueError where it is no complete safetensors file, or where its header is
+    larger than any model's.
     """
     with open(path, "rb") as file:  # says in the system's words why a file cannot be read
         head = file.read(HEADER_LENGTH.size)
+        _check_length(path, head)
         _check(path)
         (length,) = HEADER_LENGTH.unpack(head)
         header = json.loads(file.read(length))
+    _check_count(path, header)
     metadata = header.pop("__metadata__", None) or {}
     offset = HEADER_LENGTH.size + length
     tensors = {
         name: StoredTensor(each["dtype"], tuple(each["shape"]), *(offset + end for end in each["data_offsets"]))
         for name, each in header.items()
     }
+    for name, stored in tensors.items():
+        _check_tensor(path, name, stored)
     ordered = sorted(tensors.items(), key=lambda item: (item[1].start, item[1].stop))
     return TensorFile(path, dict(ordered), metadata, offset)
+
+
+def _check_length(path: Path, head: bytes) -> None:
+    """ValueError for a header that would cost too much to read; `_check` tells one that is longer than the file."""
+    length = int.from_bytes(head, "little")
+    if MOST_HEADER < length < path.stat().st_size:
+        raise ValueError(
+            f"the header of {path.name} has {describe_size(length)}; expected at most {describe_size(MOST_HEADER)}. "
+            "Save the file again without the texts or pictures in its metadata."
+        )
+
+
+def _check_count(path: Path, header: Mapping[str, object]) -> None:
+    if len(header) > MOST_TENSORS:
+        raise ValueError(
+            f"{path.name} holds {len(header):,} tensors; expected at most {MOST_TENSORS:,}, several times what models "
+            "have. Check where it comes from."
+        )
+
+
+def _check_tensor(path: Path, name: str, stored: StoredTensor) -> None:
+    """ValueError for a name or a shape that no weight has, as shapes of nothing may claim any size."""
+    if len(name) > MOST_NAME:
+        raise ValueError(
+            f"{path.name} holds a tensor whose name has {len(name):,} letters, {name[:40]!r}…; expected at most "
+            f"{MOST_NAME}. Check where it comes from."
+        )
+    if len(stored.shape) > MOST_DIMENSIONS or prod(max(1, each) for each in stored.shape) >= 2**62:
+        raise ValueError(
+            f"{name!r} in {path.name} has {len(stored.shape)} dimensions, the first ones {stored.shape[:3]}; expected "
+            f"at most {MOST_DIMENSIONS}, of sizes that memory can have. Check where it comes from."
+        )
 
 
 def _check(path: Path) -> None:
     """ValueError unless the library finds header and length of the file in order."""
     try:
-        with safe_open(path, framework="pt"):
+        with safe_open(path, framework="numpy"):  # PyTorch's would reserve memory for all of the file
             pass
     except SafetensorError as error:
         pickled = path.suffix.lower() in (".ckpt", ".pt", ".pth", ".bin")

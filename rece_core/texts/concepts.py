@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from ..storage.json_text import is_whole
+
 ARROW = "=>"
 EMPTY_ANCHOR = " "  # the paper's anchor for unsafe concepts and objects: one space, which says nothing
 AS_TYPED = "{}"  # the phrasing that adds no words
+# Of all names and their anchors in all phrasings: more would take minutes before anything is encoded.
+MOST_TEXTS, MOST_LETTERS = 250_000, 10_000_000
+MOST_IN_TEXT = 5_000  # letters of one, more than any text encoder reads
+_PIECES, _WORD = re.compile(r"\w+|\W"), re.compile(r"\w")
 _COMMA = re.compile(r"(?<!\\),")  # '\,' is a comma that belongs to the text
 
 
@@ -57,6 +63,7 @@ class Concepts:
 
     def __post_init__(self) -> None:
         _check_phrasings(self.phrasings)
+        _check_size(self)
         _check(self.concepts, self.pairs, self.preserve)
 
     @property
@@ -119,9 +126,28 @@ def parse_concepts(
 
 def drop_named(captions: Sequence[str], concepts: Sequence[Concept]) -> tuple[str, ...]:
     """The `captions` that name none of the `concepts`, whole words compared without case."""
-    names = "|".join(re.escape(name) for concept in concepts for name in concept.names)
-    named = re.compile(rf"(?<!\w)(?:{names})(?!\w)", re.IGNORECASE)
-    return tuple(caption for caption in captions if not named.search(caption))
+    names: dict[int, set[str]] = {}  # by the number of their pieces: a look-up each, however many names there are
+    for concept in concepts:
+        for name in concept.names:
+            text = name.casefold()
+            names.setdefault(len(_PIECES.findall(text)), set()).add(text)
+    return tuple(caption for caption in captions if not _holds_name(caption, names))
+
+
+def _holds_name(caption: str, names: Mapping[int, Collection[str]]) -> bool:
+    """Whether one of `names` stands in `caption`, not as a part of a longer word."""
+    text = caption.casefold()
+    ends = [0, *(match.end() for match in _PIECES.finditer(text))]
+    for length, texts in names.items():
+        for start, stop in zip(ends, ends[length:], strict=False):
+            if text[start:stop] in texts and not (_is_word(text, start - 1) or _is_word(text, stop)):
+                return True
+    return False
+
+
+def _is_word(text: str, place: int) -> bool:
+    """Whether there is a letter or digit at `place`."""
+    return 0 <= place < len(text) and _WORD.match(text, place) is not None
 
 
 def _check(concepts: Sequence[Concept], pairs: Sequence[Pair], preserve: Sequence[str]) -> None:
@@ -156,9 +182,43 @@ def _check_phrasings(phrasings: Sequence[str]) -> None:
     for phrasing in phrasings:
         if phrasing.count(AS_TYPED) != 1:
             raise ValueError(
-                f"the phrasing {phrasing!r} has {phrasing.count(AS_TYPED)} places {AS_TYPED!r} for the name; "
+                f"the phrasing {phrasing[:60]!r} has {phrasing.count(AS_TYPED)} places {AS_TYPED!r} for the name; "
                 "expected one, as in 'a photo of {}'."
             )
+
+
+def _check_size(concepts: Concepts) -> None:
+    """ValueError for more texts than any model could be made to forget, counted before they are written out."""
+    names = [name for concept in concepts.concepts for name in concept.names]
+    anchors = [anchor for concept in concepts.concepts for anchor in concept.anchors]
+    for text in (*names, *anchors, *concepts.preserve, *concepts.phrasings, *concepts.captions):
+        if len(text) > MOST_IN_TEXT:
+            raise ValueError(
+                f"the text {text[:40]!r}… has {len(text):,} letters; expected at most {MOST_IN_TEXT:,}, more than any "
+                "text encoder reads. Write one text a line."
+            )
+        if not is_whole(text):
+            raise ValueError(f"the text {text[:40]!r} holds half a character; expected whole Unicode text.")
+    for texts_to_keep, what in ((concepts.preserve, "preserved texts"), (concepts.captions, "captions")):
+        if len(texts_to_keep) > MOST_TEXTS:
+            raise ValueError(
+                f"there are {len(texts_to_keep):,} {what}; expected at most {MOST_TEXTS:,}. Leave some out."
+            )
+    if not all(name.strip() for name in names):
+        raise ValueError("a target is empty; expected a text. Write 'target => anchor', or delete the line.")
+    phrased = len(concepts.phrasings)
+    extra = sum(map(len, concepts.phrasings))
+    texts = letters = 0
+    for concept in concepts.concepts:
+        count = len(concept.names) * (1 + len(concept.anchors))  # each name has all anchors of its own
+        sizes = sum(map(len, concept.names)) + len(concept.names) * sum(map(len, concept.anchors))
+        texts += phrased * count
+        letters += phrased * sizes + count * extra
+    if texts > MOST_TEXTS or letters > MOST_LETTERS:
+        raise ValueError(
+            f"{len(names):,} names with their anchors in {phrased:,} phrasings make {texts:,} texts of {letters:,} "
+            f"letters; expected at most {MOST_TEXTS:,} and {MOST_LETTERS:,}. Erase them in parts."
+        )
 
 
 def _list_names(concepts: Sequence[Concept]) -> Iterator[tuple[str, str]]:

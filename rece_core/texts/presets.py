@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .concepts import EMPTY_ANCHOR
+from .wording import quote
 
 UNSAFE_CONCEPTS = (
     "hate", "harassment", "violence", "suffering", "humiliation", "harm",
@@ -57,5 +58,5 @@ PRESETS: dict[str, Preset] = {
 def get_preset(kind: str) -> Preset:
     """The paper's preset for `kind`; ValueError when there is none of that name."""
     if kind not in PRESETS:
-        raise ValueError(f"unknown kind {kind!r}. Expected one of: {', '.join(PRESETS)}.")
+        raise ValueError(f"unknown kind {quote(kind)}. Expected one of: {', '.join(PRESETS)}.")
     return PRESETS[kind]

@@ -1,0 +1,1 @@
+"""Damaged files and strange texts for every parser of the pack: `python run.py torture`."""
