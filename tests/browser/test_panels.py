@@ -104,21 +104,29 @@ def test_answers_that_come_late_or_not_at_all(open_page, page, nodes):
     panel = artist.panel(PLANNED)
     expect(panel).to_contain_text("→ 'dog'")
     held = []
-    artist.page.route("**/rece/concepts", lambda route: held.append(route))  # playwright asks for a function
+
+    def answer(route):
+        typed = route.request.post_data_json["targets"]
+        if "tintin" in typed:
+            held.append(route)
+        elif "haddock" in typed:
+            route.abort()
+        else:
+            route.continue_()
+
+    artist.page.route("**/rece/concepts", answer)
     artist.fill("ReceConcepts", "targets", "tintin => cat")
     while not held:
         artist.page.wait_for_timeout(100)
-    artist.page.unroute("**/rece/concepts")
     artist.fill("ReceConcepts", "targets", "asterix => bird")
     expect(panel).to_contain_text("→ 'bird'")
     with artist.page.expect_response("**/rece/concepts"):
         held[0].continue_()
+    artist.page.wait_for_timeout(500)
     expect(panel).to_contain_text("→ 'bird'")
 
-    artist.page.route("**/rece/concepts", lambda route: route.abort())
-    artist.fill("ReceConcepts", "targets", "asterix => Asterix")
+    artist.fill("ReceConcepts", "targets", "haddock")
     expect(panel).to_have_text("")
-    artist.page.unroute("**/rece/concepts")
     artist.fill("ReceConcepts", "targets", "asterix => ASTERIX")
     expect(panel).to_contain_text("Line 1: 'asterix' is its own anchor")
 
