@@ -67,7 +67,7 @@ def show_on_node(text: str, result: Mapping[str, Any] | None = None) -> dict[str
     """Show `text` on the face of the node that runs, now, and return it for the node's output too.
 
     The page keeps the last text it was sent; what a node returns it shows for its own preview node only. `result` is
-    the same as data, for the page's panel (see `results`), which replaces the text where its script is loaded.
+    the same as data, for the page's panel (see `results`), which shows it beside the text.
     """
     _send_to_node(text)
     return {**ui.PreviewText(text).as_dict(), **({"rece": [result]} if result else {})}

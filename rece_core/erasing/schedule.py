@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from ..algebra.linear_algebra import UnsolvableError
-from ..texts.concepts import AS_TYPED, Concepts, parse_concepts
+from ..texts.concepts import AS_TYPED, Concepts, Reading, read_concepts
 from ..texts.presets import get_preset
 from ..texts.wording import count, quote
 from .erase import EpochRecord, EpochResult
@@ -164,21 +164,21 @@ def resolve_concepts(
     captions: Sequence[str] = (),
     embeddings: Sequence[Tensor] = (),
 ) -> Concepts:
-    """Concepts as a user types them, see `parse_concepts`, with what `kind` has for what is left empty.
+    """Concepts as `read_by_kind` reads them; ValueError for its first problem too."""
+    reading = read_by_kind(kind, targets, default_anchor, preserve, by_kind=by_kind)
+    return reading.to_concepts(kind, captions, embeddings)
 
-    by_kind: erase each name in the phrasings of the kind too. Raises ValueError for an unknown kind, and where neither
-    the user nor the kind has a target.
+
+def read_by_kind(
+    kind: str, targets: str = "", default_anchor: str = "", preserve: str = "", *, by_kind: bool = True
+) -> Reading:
+    """Concepts as a user types them, see `read_concepts`, with what `kind` has for what is left empty.
+
+    by_kind: erase each name in the phrasings of the kind too. Raises ValueError for an unknown kind.
     """
     preset = get_preset(kind)
-    return parse_concepts(
-        kind,
-        targets if targets.strip() else "\n".join(preset.targets),
-        default_anchor or preset.anchor,
-        preserve,
-        preset.phrasings if by_kind else (AS_TYPED,),
-        captions,
-        embeddings,
-    )
+    phrasings = preset.phrasings if by_kind else (AS_TYPED,)
+    return read_concepts(targets, default_anchor or preset.anchor, preserve, phrasings, preset.targets)
 
 
 def apply_schedule(schedule: str, concepts: Concepts) -> Concepts:

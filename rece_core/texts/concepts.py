@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from torch import Tensor
 
@@ -64,7 +65,8 @@ class Concepts:
     def __post_init__(self) -> None:
         _check_phrasings(self.phrasings)
         _check_size(self)
-        _check(self.concepts, self.pairs, self.preserve)
+        for problem in _find_problems(self.concepts, self.preserve, self.phrasings, [0] * len(self.concepts)):
+            raise ValueError(problem.message)
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -91,6 +93,64 @@ class Concepts:
         return f"{first.describe()} and {len(more)} more" if more else first.describe()
 
 
+@dataclass(frozen=True)
+class Problem:
+    """A mistake in what somebody typed: its `code`, by which the page finds its own words, and the engine's `message`.
+
+    line: of the targets, from 1, or 0 where it is in none of them; text: what it is about; count: the tokens of `text`
+    where they are too many.
+    """
+
+    code: Literal["noTarget", "noName", "anchorIsTarget", "twice", "preservedToo", "tooLong"]
+    message: str
+    line: int = 0
+    text: str = ""
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Texts as they were read, and every mistake in them.
+
+    lines: where in the targets each of the `concepts` is, from 1, or 0 for those that the kind brings along.
+    """
+
+    concepts: tuple[Concept, ...]
+    lines: tuple[int, ...]
+    preserve: tuple[str, ...]
+    phrasings: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+    def to_concepts(self, kind: str, captions: Sequence[str] = (), embeddings: Sequence[Tensor] = ()) -> Concepts:
+        """The same for erasing; ValueError with the first of the problems, if there is one."""
+        for problem in self.problems:
+            raise ValueError(problem.message)
+        return Concepts(kind, self.concepts, self.preserve, self.phrasings, tuple(captions), tuple(embeddings))
+
+    def list_texts(self) -> list[str]:
+        """Every text whose tokens `find_too_long` needs, once each."""
+        named = [text for concept in self.concepts for text in (*concept.names, *concept.anchors)]
+        return list(dict.fromkeys([*named, *self.preserve, *map(_take_name_out, self.phrasings)]))
+
+    def find_too_long(self, tokens: Mapping[str, int], limit: int) -> list[Problem]:
+        """Texts above `limit` tokens, of which a phrasing adds its own; `tokens` has those of each text."""
+        added = max(tokens[_take_name_out(phrasing)] for phrasing in self.phrasings)
+        counted = [
+            *(
+                (line, text, tokens[text] + added)
+                for line, concept in zip(self.lines, self.concepts, strict=True)
+                for text in (*concept.names, *concept.anchors)
+            ),
+            *((0, text, tokens[text]) for text in self.preserve),
+        ]
+        told = "{!r} takes {} tokens with its phrasing; expected at most {}. Shorten it."
+        return [
+            Problem("tooLong", told.format(text, count, limit), line, text, count)
+            for line, text, count in counted
+            if count > limit
+        ]
+
+
 def parse_concepts(
     kind: str,
     targets: str,
@@ -100,28 +160,50 @@ def parse_concepts(
     captions: Sequence[str] = (),
     embeddings: Sequence[Tensor] = (),
 ) -> Concepts:
-    """Read concepts as a user types them.
-
-    `targets` holds a concept a line, as `name, synonym => anchor, anchor`; without an arrow it is mapped onto
-    `default_anchor`, and nothing behind the arrow means one space. `preserve` holds a text a line. Blank lines are
-    skipped; `\\,` is a comma within a text.
+    """Read concepts as a user types them, see `read_concepts`.
 
     Raises ValueError for no target, a line without a target, a target twice, an anchor equal to its target, a target
     that is also preserved, and a phrasing without its place for the name.
     """
-    concepts = []
-    for number, line in enumerate(targets.splitlines(), start=1):
+    return read_concepts(targets, default_anchor, preserve, phrasings).to_concepts(kind, captions, embeddings)
+
+
+def read_concepts(
+    targets: str,
+    default_anchor: str = EMPTY_ANCHOR,
+    preserve: str = "",
+    phrasings: Sequence[str] = (AS_TYPED,),
+    usual_targets: Sequence[str] = (),
+) -> Reading:
+    """Read concepts as a user types them, mistakes included.
+
+    `targets` holds a concept a line, as `name, synonym => anchor, anchor`; without an arrow it is mapped onto
+    `default_anchor`, and nothing behind the arrow means one space. `preserve` holds a text a line. Blank lines are
+    skipped; `\\,` is a comma within a text. `usual_targets` stand in where no target is written.
+
+    Raises ValueError for a phrasing without its place for the name.
+    """
+    typed = enumerate(targets.splitlines(), start=1) if targets.strip() else ((0, line) for line in usual_targets)
+    concepts: list[Concept] = []
+    lines: list[int] = []
+    problems: list[Problem] = []
+    for number, line in typed:
         if not line.strip():
             continue
         names, arrow, anchors = line.partition(ARROW)
-        if not _split(names):
-            raise ValueError(
+        if _split(names):
+            concepts.append(Concept(_split(names), _split(anchors if arrow else default_anchor) or (EMPTY_ANCHOR,)))
+            lines.append(number)
+        else:
+            message = (
                 f"line {number} of the targets, {line.strip()!r}, has no target before '{ARROW}'. "
                 f"Write 'target {ARROW} anchor', or delete the line."
             )
-        concepts.append(Concept(_split(names), _split(anchors if arrow else default_anchor) or (EMPTY_ANCHOR,)))
+            problems.append(Problem("noName", message, number))
     kept = tuple(_tidy(line) for line in preserve.splitlines() if line.strip())
-    return Concepts(kind, tuple(concepts), kept, tuple(phrasings), tuple(captions), tuple(embeddings))
+    if concepts or not problems:
+        problems += _find_problems(concepts, kept, phrasings, lines)
+    return Reading(tuple(concepts), tuple(lines), kept, tuple(phrasings), tuple(problems))
 
 
 def drop_named(captions: Sequence[str], concepts: Sequence[Concept]) -> tuple[str, ...]:
@@ -150,30 +232,49 @@ def _is_word(text: str, place: int) -> bool:
     return 0 <= place < len(text) and _WORD.match(text, place) is not None
 
 
-def _check(concepts: Sequence[Concept], pairs: Sequence[Pair], preserve: Sequence[str]) -> None:
+def _find_problems(
+    concepts: Sequence[Concept], preserve: Sequence[str], phrasings: Sequence[str], lines: Sequence[int]
+) -> Iterator[Problem]:
+    _check_phrasings(phrasings)
     if not concepts:
-        raise ValueError(
+        message = (
             "no target was given. Write at least one, a line each, as 'target' or 'target => anchor', "
             "for example 'van gogh => art'."
         )
-    for name, anchor in _list_names(concepts):
-        if name.casefold() == anchor.casefold():
-            raise ValueError(
-                f"the anchor of {name!r} equals its target, so nothing would be erased. "
-                "Choose an anchor that shows something else, or leave it out for the default."
-            )
+        yield Problem("noTarget", message)
+    for line, concept in zip(lines, concepts, strict=True):
+        anchors = {anchor.casefold() for anchor in concept.anchors}
+        for name in concept.names:
+            if name.casefold() in anchors:
+                message = (
+                    f"the anchor of {name!r} equals its target, so nothing would be erased. "
+                    "Choose an anchor that shows something else, or leave it out for the default."
+                )
+                yield Problem("anchorIsTarget", message, line, name)
+    names = [(line, name) for line, concept in zip(lines, concepts, strict=True) for name in concept.names]
+    yield from _find_clashes(names, preserve, phrasings)
+
+
+def _find_clashes(
+    names: Sequence[tuple[int, str]], preserve: Sequence[str], phrasings: Sequence[str]
+) -> Iterator[Problem]:
+    """Names, each with its line, that are listed twice or preserved too, in any phrasing; once for each mistake."""
     kept = {text.casefold() for text in preserve}
     seen: set[str] = set()
-    for pair in pairs:
-        name = pair.target.casefold()
-        if name in seen:
-            raise ValueError(f"the target {pair.target!r} is listed twice. Remove one of them.")
-        if name in kept:
-            raise ValueError(
-                f"the target {pair.target!r} is also in the list to preserve, which asks for both to forget and to "
-                "keep it. Remove it from one of the two lists."
-            )
-        seen.add(name)
+    for line, name in names:
+        found: dict[str, Problem] = {}
+        for target in (_phrase(phrasing, name) for phrasing in phrasings):
+            if target.casefold() in seen:
+                message = f"the target {target!r} is listed twice. Remove one of them."
+                found.setdefault("twice", Problem("twice", message, line, name))
+            if target.casefold() in kept:
+                message = (
+                    f"the target {target!r} is also in the list to preserve, which asks for both to forget and to "
+                    "keep it. Remove it from one of the two lists."
+                )
+                found.setdefault("preservedToo", Problem("preservedToo", message, line, name))
+            seen.add(target.casefold())
+        yield from found.values()
 
 
 def _check_phrasings(phrasings: Sequence[str]) -> None:
@@ -221,12 +322,12 @@ def _check_size(concepts: Concepts) -> None:
         )
 
 
-def _list_names(concepts: Sequence[Concept]) -> Iterator[tuple[str, str]]:
-    return ((name, anchor) for concept in concepts for name in concept.names for anchor in concept.anchors)
-
-
 def _phrase(phrasing: str, name: str) -> str:
     return name if phrasing == AS_TYPED else _tidy(phrasing.replace(AS_TYPED, name))
+
+
+def _take_name_out(phrasing: str) -> str:
+    return _tidy(phrasing.replace(AS_TYPED, " "))
 
 
 def _split(texts: str) -> tuple[str, ...]:

@@ -8,6 +8,10 @@ from playwright.sync_api import expect
 from .test_journey import CLASSIC, NEWEST, OWN, QUICK, RESULT, VUE, overlap
 
 PLANNED = "What will be erased"
+CONFIGURE = """() => {
+  const node = app.graph.nodes.find(({ type }) => type === "ReceConcepts");
+  node.configure(node.serialize());
+}"""
 LOOKS = [pytest.param(OWN, CLASSIC, marks=pytest.mark.slow), (NEWEST, VUE)]
 
 
@@ -89,3 +93,63 @@ def test_the_reason_of_a_failure(open_page, page, nodes):
     artist.run()
     expect(artist.panel(RESULT)).to_contain_text("Stopped: ")
     expect(artist.panel(RESULT)).to_contain_text("80 tokens long; expected at most 75")
+
+
+@pytest.mark.parametrize(("page", "nodes"), LOOKS)
+def test_answers_that_come_late_or_not_at_all(open_page, page, nodes):
+    artist = open_page(page, nodes)
+    artist.press("Control+Shift+X")
+    artist.answer("snoopy => dog")
+    artist.look_at("ReceConcepts")
+    panel = artist.panel(PLANNED)
+    expect(panel).to_contain_text("→ 'dog'")
+    held = []
+
+    def answer(route):
+        typed = route.request.post_data_json["targets"]
+        if "tintin" in typed:
+            held.append(route)
+        elif "haddock" in typed:
+            route.abort()
+        else:
+            route.continue_()
+
+    artist.page.route("**/rece/concepts", answer)
+    artist.fill("ReceConcepts", "targets", "tintin => cat")
+    while not held:
+        artist.page.wait_for_timeout(100)
+    artist.fill("ReceConcepts", "targets", "asterix => bird")
+    expect(panel).to_contain_text("→ 'bird'")
+    with artist.page.expect_response("**/rece/concepts"):
+        held[0].continue_()
+    artist.page.wait_for_timeout(500)
+    expect(panel).to_contain_text("→ 'bird'")
+
+    artist.fill("ReceConcepts", "targets", "haddock")
+    expect(panel).to_have_text("")
+    artist.fill("ReceConcepts", "targets", "asterix => ASTERIX")
+    expect(panel).to_contain_text("Line 1: 'asterix' is its own anchor")
+
+
+@pytest.mark.parametrize(("page", "nodes"), LOOKS)
+def test_the_height_of_a_panel_is_not_saved_so_that_undo_makes_no_step_of_it(open_page, page, nodes):
+    artist = open_page(page, nodes)
+    artist.press("Control+Shift+X")
+    artist.answer("snoopy => dog")
+    size, height = measure(artist, "→ 'dog'")
+    artist.fill("ReceConcepts", "targets", "snoopy => dog\nasterix\nasterix")
+    size_of_more, height_of_more = measure(artist, "listed twice")
+    assert height_of_more > height
+    artist.page.evaluate(CONFIGURE)
+    assert measure(artist, "listed twice") == (size_of_more, height_of_more)
+    artist.load(artist.saved())
+    assert measure(artist, "listed twice") == (size_of_more, height_of_more)
+    assert size_of_more == size
+
+
+def measure(artist, told):
+    """The size of RECE Concepts as it is saved, and its height on the screen, once its panel has said something."""
+    expect(artist.panel(PLANNED)).to_contain_text(told)
+    artist.page.wait_for_timeout(1000)
+    (size,) = (node["size"] for node in artist.saved()["nodes"] if node["type"] == "ReceConcepts")
+    return size, artist.node("ReceConcepts")["box"][3]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from rece_core.erasing.settings import EditSettings, EraseSettings
-from rece_core.texts.concepts import EMPTY_ANCHOR, Concept, Concepts, drop_named, parse_concepts
+from rece_core.texts.concepts import EMPTY_ANCHOR, Concept, Concepts, drop_named, parse_concepts, read_concepts
 from rece_core.texts.presets import PRESETS, UNSAFE_CONCEPTS, get_preset
 
 
@@ -117,6 +119,102 @@ def test_a_phrasing_has_one_place_for_the_name(phrasing: str) -> None:
 def test_what_phrasings_make_is_checked_too() -> None:
     with pytest.raises(ValueError, match="the target 'a red disc' is also in the list to preserve"):
         parse_concepts("custom", "disc", preserve="a red disc", phrasings=("a red {}",))
+
+
+def told(targets: str, anchor: str = " ", preserve: str = "", phrasings: tuple[str, ...] = ("{}",)) -> list[object]:
+    problems = read_concepts(targets, anchor, preserve, phrasings).problems
+    return [(problem.code, problem.line, problem.text) for problem in problems]
+
+
+def test_what_is_read_knows_its_lines() -> None:
+    reading = read_concepts("van gogh, vincent  van gogh => art\n\nsnoopy", "dog, cat")
+    assert reading.concepts == (
+        Concept(("van gogh", "vincent van gogh"), ("art",)),
+        Concept(("snoopy",), ("dog", "cat")),
+    )
+    assert reading.lines == (1, 3)
+    assert read_concepts(r"paris\, texas =>").concepts == (Concept(("paris, texas",), (" ",)),)
+
+
+def test_usual_targets_stand_in_where_none_is_written() -> None:
+    reading = read_concepts(" \n", usual_targets=["nudity"])
+    assert (reading.concepts, reading.lines) == ((Concept(("nudity",), (" ",)),), (0,))
+    assert read_concepts("x", usual_targets=["nudity"]).concepts == (Concept(("x",), (" ",)),)
+
+
+@pytest.mark.parametrize(
+    ("targets", "anchor", "preserve", "problems"),
+    [
+        ("", "", "", [("noTarget", 0, "")]),
+        ("  \n\t", "art", "a dog", [("noTarget", 0, "")]),
+        ("van gogh", "", "", []),
+        ("van gogh => art\nmonet", "painting", "picasso", []),
+        ("=> art", "", "", [("noName", 1, "")]),
+        ("a\n => b", "", "", [("noName", 2, "")]),
+        ("snoopy\n , => dog", "", "", [("noName", 2, "")]),
+        ("cat => Cat", "", "", [("anchorIsTarget", 1, "cat")]),
+        ("Cat => dog, cat", "", "", [("anchorIsTarget", 1, "Cat")]),
+        ("cat, kitten => dog,KITTEN", "", "", [("anchorIsTarget", 1, "kitten")]),
+        ("art", "ART", "", [("anchorIsTarget", 1, "art")]),
+        ("cat\ndog\ncat", "", "", [("twice", 3, "cat")]),
+        ("cat\ndog\nCAT", "", "", [("twice", 3, "CAT")]),
+        ("cat, Cat", "", "", [("twice", 1, "Cat")]),
+        ("cat\na cat", "", "", []),
+        ("cat", "", "dog\n CAT ", [("preservedToo", 1, "cat")]),
+        ("cat", "", "a dog\nCat ", [("preservedToo", 1, "cat")]),
+        ("cat", "", "a photo of a cat", []),
+        ("a  b", "", "a b", [("preservedToo", 1, "a b")]),
+        (r"paris\, texas => texas\, paris", "", "", []),
+        (r"paris\, texas", "", "paris, texas", [("preservedToo", 1, "paris, texas")]),
+        ("straße", "", "STRASSE", [("preservedToo", 1, "straße")]),
+        ("a => b => c", "", "b => c", []),
+        ("a\x0bA", "", "", [("twice", 2, "A")]),
+        ("a\u2028A", "", "", [("twice", 2, "A")]),
+        ("$& => x\n$&", "", "", [("twice", 2, "$&")]),
+        (
+            "=> x\na => A\nb, B",
+            "",
+            "b",
+            [
+                ("noName", 1, ""),
+                ("anchorIsTarget", 2, "a"),
+                ("preservedToo", 3, "b"),
+                ("twice", 3, "B"),
+                ("preservedToo", 3, "B"),
+            ],
+        ),
+    ],
+)
+def test_every_mistake_is_listed_and_the_first_raised(
+    targets: str, anchor: str, preserve: str, problems: list[object]
+) -> None:
+    assert told(targets, anchor, preserve) == problems
+    if problems:
+        first = read_concepts(targets, anchor, preserve).problems[0].message
+        with pytest.raises(ValueError, match=f"^{re.escape(first)}$"):
+            parse_concepts("custom", targets, anchor, preserve)
+    else:
+        parse_concepts("custom", targets, anchor, preserve)
+
+
+def test_mistakes_that_phrasings_make() -> None:
+    assert told("cat\na cat", phrasings=("{}", "a {}")) == [("twice", 2, "a cat")]
+    assert told("cat", preserve="a cat", phrasings=("{}", "a {}")) == [("preservedToo", 1, "cat")]
+    by_kind = PRESETS["custom"].phrasings
+    assert told("cat", preserve="a photo of a cat", phrasings=by_kind) == [("preservedToo", 1, "cat")]
+    assert told("cat", preserve="a photo of a cat on a mat", phrasings=by_kind) == []
+
+
+def test_a_text_is_too_long_from_the_limit_on_its_phrasings_words_included() -> None:
+    reading = read_concepts("cat\ndog => pet", " ", "tree", ("{}", "a photo of a {}"))
+    assert reading.list_texts() == ["cat", " ", "dog", "pet", "tree", "", "a photo of a"]
+    tokens = {"cat": 71, " ": 0, "dog": 72, "pet": 1, "tree": 76, "": 0, "a photo of a": 4}
+    found = reading.find_too_long(tokens, 75)
+    assert [(each.code, each.line, each.text, each.count) for each in found] == [
+        ("tooLong", 2, "dog", 76),
+        ("tooLong", 0, "tree", 76),
+    ]
+    assert found[0].message == "'dog' takes 76 tokens with its phrasing; expected at most 75. Shorten it."
 
 
 def test_captions_that_name_a_target_are_dropped() -> None:

@@ -1,14 +1,31 @@
-/** What the server knows better than the page: the paper's kinds, and tokens. Without an answer the page does without. */
+/** What the server knows better than the page: the paper's kinds, and concepts. Without an answer the page does without. */
 
-const PATIENCE = 250; // milliseconds without typing after which tokens are counted
+const PATIENCE = 250; // milliseconds without typing after which concepts are read
 
 /**
  * @typedef {object} Server
  * @property {() => import("./kinds.js").Presets} presets empty until they have arrived
- * @property {Promise<void>} arrived
- * @property {(text: string) => number | undefined} tokens of a text that was counted
- * @property {() => number} limit
- * @property {(texts: string[], counted: () => void) => void} count calls back once all of them are
+ * @property {(typed: Record<string, string>) => Promise<Reading | null>} readConcepts of the inputs of RECE Concepts
+ *
+ * @typedef {{ text: string, tokens: number }} Counted
+ *
+ * @typedef {object} Concept one line of the targets
+ * @property {number} line from 1; 0 for a target that the kind brings along
+ * @property {Counted[]} names
+ * @property {Counted[]} anchors
+ *
+ * @typedef {object} Problem
+ * @property {"noTarget" | "noName" | "anchorIsTarget" | "twice" | "preservedToo" | "tooLong"} code
+ * @property {number} line of the targets, 0 for none of them
+ * @property {string} text which it is about
+ * @property {number} count its tokens, where there are too many
+ *
+ * @typedef {object} Reading what RECE Concepts will read, see nodes/routes.py
+ * @property {import("./kinds.js").Preset} preset
+ * @property {Concept[]} concepts
+ * @property {string[]} preserved
+ * @property {Problem[]} problems
+ * @property {number} limit the most tokens that are read of a text
  */
 
 /**
@@ -18,38 +35,31 @@ const PATIENCE = 250; // milliseconds without typing after which tokens are coun
 export function connectServer(api) {
   /** @type {import("./kinds.js").Presets} */
   let presets = {};
-  let limit = Infinity;
-  /** @type {Map<string, number>} */
-  const counts = new Map();
-  /** @type {Map<() => void, ReturnType<typeof setTimeout>>} */
-  const waiting = new Map();
-  const arrived = askJson(api, "/rece/kinds").then((found) => {
+  askJson(api, "/rece/kinds").then((found) => {
     presets = found ?? {};
   });
-
-  /** @param {string[]} texts */
-  const countNow = async (texts) => {
-    const found = await askJson(api, "/rece/tokens", { method: "POST", body: JSON.stringify({ texts }) });
-    if (!found) return false;
-    texts.forEach((text, index) => counts.set(text, found.counts[index]));
-    limit = found.limit;
-    return true;
-  };
-
   return {
     presets: () => presets,
-    arrived,
-    tokens: (text) => counts.get(text),
-    limit: () => limit,
-    count(texts, counted) {
-      clearTimeout(waiting.get(counted));
-      const missing = texts.filter((text) => !counts.has(text));
-      if (missing.length === 0) return;
-      const later = async () => {
-        if (await countNow(missing)) counted();
-      };
-      waiting.set(counted, setTimeout(later, PATIENCE));
-    },
+    readConcepts: (typed) => askJson(api, "/rece/concepts", { method: "POST", body: JSON.stringify(typed) }),
+  };
+}
+
+/**
+ * A way to ask that waits until nobody has asked again for a while, and drops answers that come late.
+ * @template Question, Answer
+ * @param {(question: Question) => Promise<Answer>} ask
+ * @param {(answer: Answer, question: Question) => void} heard
+ * @returns {(question: Question) => void}
+ */
+export function askPatiently(ask, heard) {
+  let last = 0;
+  return (question) => {
+    const own = ++last;
+    setTimeout(async () => {
+      if (own !== last) return;
+      const answer = await ask(question);
+      if (own === last) heard(answer, question);
+    }, PATIENCE);
   };
 }
 

@@ -1,61 +1,45 @@
 /** The panel of RECE Concepts: what each line means, its tokens, mistakes in words, and texts worth preserving. */
 
-import { findTooLong, listTexts, readConcepts } from "./concepts.js";
+import { askPatiently } from "./ask_server.js";
 import { make, makeButton } from "./elements.js";
 import { suggestPreserved } from "./kinds.js";
 import { CHECK_CONCEPTS, isChosen } from "./settings.js";
 import { addPanel, readText, setWidget, watchLoading, watchWidgets } from "./widgets.js";
 import { say } from "./words.js";
 
-const BY_KIND = "by kind";
-const AS_TYPED = ["{}"];
 const WATCHED = ["kind", "targets", "default_anchor", "preserve", "phrasings"];
 const MOST_ROWS = 40;
 
 /**
- * @param {Page.App} app
  * @param {Page.Node} node a RECE Concepts
  * @param {import("./ask_server.js").Server} server
  */
-export function addConceptsPanel(app, node, server) {
+export function addConceptsPanel(node, server) {
   const content = make("div", { class: "rece-content" });
   const panel = make("div", { class: "rece-panel", role: "group", "aria-label": say("conceptsLabel") }, content);
+  const read = askPatiently(server.readConcepts, (reading, { kind }) => {
+    content.replaceChildren(...(reading ? listParts(node, kind, reading) : []));
+  });
   const show = () => {
-    if (!isChosen(CHECK_CONCEPTS)) return;
-    const { kind, preset, reading, phrasings } = readNode(node, server.presets());
-    const texts = listTexts(reading, phrasings);
-    const counts = Object.fromEntries(texts.flatMap((text) => pairUp(text, server.tokens(text))));
-    const problems = [...reading.problems, ...findTooLong(reading, phrasings, counts, server.limit())];
-    content.replaceChildren(
-      ...(preset ? [describePreset(kind, preset)] : []),
-      ...listRows(reading, problems, server),
-      ...listProblems(problems, server.limit()),
-      ...listSuggestions(node, suggestPreserved(kind, reading)),
-    );
-    server.count(texts, show);
+    if (isChosen(CHECK_CONCEPTS)) read(Object.fromEntries(WATCHED.map((name) => [name, readText(node, name)])));
   };
-  addPanel(app, node, panel, CHECK_CONCEPTS, show);
+  addPanel(node, panel, CHECK_CONCEPTS, show);
   watchWidgets(node, WATCHED, show);
   watchLoading(node, show);
-  server.arrived.then(show);
 }
 
 /**
  * @param {Page.Node} node
- * @param {import("./kinds.js").Presets} presets
+ * @param {string} kind
+ * @param {import("./ask_server.js").Reading} reading
  */
-function readNode(node, presets) {
-  const kind = readText(node, "kind");
-  const preset = presets[kind];
-  const phrasings = preset && readText(node, "phrasings") === BY_KIND ? preset.phrasings : AS_TYPED;
-  const reading = readConcepts({
-    targets: readText(node, "targets"),
-    defaultAnchor: readText(node, "default_anchor") || (preset?.anchor ?? ""),
-    preserve: readText(node, "preserve"),
-    phrasings,
-    usualTargets: preset?.targets ?? [],
-  });
-  return { kind, preset, reading, phrasings };
+function listParts(node, kind, reading) {
+  return [
+    describePreset(kind, reading.preset),
+    ...listRows(reading),
+    ...listProblems(reading),
+    ...listSuggestions(node, suggestPreserved(kind, reading)),
+  ];
 }
 
 /**
@@ -67,25 +51,17 @@ function describePreset(kind, { epochs, derivation_ridge, anchor }) {
   return make("p", { class: "rece-hint" }, say("paperSays", values));
 }
 
-/**
- * @param {import("./concepts.js").Reading} reading
- * @param {import("./concepts.js").Problem[]} problems
- * @param {import("./ask_server.js").Server} server
- */
-function listRows({ concepts }, problems, server) {
+/** @param {import("./ask_server.js").Reading} reading */
+function listRows({ concepts, problems }) {
   if (concepts.length === 0) return [];
   const wrong = new Set(problems.map(({ line, text }) => `${line} ${text}`));
   const rows = concepts.slice(0, MOST_ROWS).map(({ line, names, anchors }) => {
-    const shown = names.map((name) => {
-      const bad = wrong.has(`${line} ${name}`);
-      return make(
-        "span",
-        { class: bad ? "rece-name rece-wrong" : "rece-name" },
-        name,
-        countTokens(server.tokens(name)),
-      );
+    const shown = names.map(({ text, tokens }) => {
+      const look = wrong.has(`${line} ${text}`) ? "rece-name rece-wrong" : "rece-name";
+      return make("span", { class: look }, text, make("small", {}, countTokens(tokens)));
     });
-    return make("li", {}, ...shown, make("span", { class: "rece-anchor" }, `→ ${anchors.map(quote).join(", ")}`));
+    const onto = anchors.map(({ text }) => quote(text)).join(", ");
+    return make("li", {}, ...shown, make("span", { class: "rece-anchor" }, `→ ${onto}`));
   });
   const more = concepts.length - MOST_ROWS;
   if (more > 0) rows.push(make("li", {}, say("andMore", { target: "…", count: more })));
@@ -93,13 +69,10 @@ function listRows({ concepts }, problems, server) {
   return [...own, make("ul", { class: "rece-rows" }, ...rows)];
 }
 
-/**
- * @param {import("./concepts.js").Problem[]} problems
- * @param {number} limit
- */
-function listProblems(problems, limit) {
+/** @param {import("./ask_server.js").Reading} reading */
+function listProblems({ problems, limit }) {
   const told = problems.map(({ code, line, text, count }) => {
-    const problem = say(code, { text: text ?? "", count: count ?? 0, limit });
+    const problem = say(code, { text, count, limit });
     return make("li", {}, line > 0 ? say("line", { line, problem }) : problem);
   });
   return told.length > 0 ? [make("ul", { class: "rece-problems", role: "status" }, ...told)] : [];
@@ -112,24 +85,21 @@ function listProblems(problems, limit) {
 function listSuggestions(node, texts) {
   if (texts.length === 0) return [];
   const buttons = texts.map((text) => {
-    const add = () =>
+    const add = () => {
+      button.remove(); // before the server has answered it could be pressed twice
       setWidget(node, "preserve", [readText(node, "preserve").trimEnd(), text].filter(Boolean).join("\n"));
-    return makeButton(`+ ${text}`, add, { class: "rece-chip", title: say("suggestOne", { text }) });
+    };
+    const button = makeButton(`+ ${text}`, add, { class: "rece-chip", title: say("suggestOne", { text }) });
+    return button;
   });
   return [make("div", { class: "rece-chips" }, make("span", {}, say("suggest")), ...buttons)];
 }
 
-/** @param {number | undefined} count */
-function countTokens(count) {
-  if (count === undefined) return "";
-  return make("small", {}, count === 1 ? say("tokenOne") : say("tokenMany", { count }));
-}
+/** @type {(count: number) => string} */
+const countTokens = (count) => (count === 1 ? say("tokenOne") : say("tokenMany", { count }));
 
 /** @type {(count: number) => string} */
 const countEpochs = (count) => (count === 1 ? say("epochOne") : say("epochMany", { count }));
 
 /** @type {(text: string) => string} */
 const quote = (text) => (text.trim() ? say("quoted", { text }) : say("space"));
-
-/** @type {(text: string, count: number | undefined) => [string, number][]} */
-const pairUp = (text, count) => (count === undefined ? [] : [[text, count]]);

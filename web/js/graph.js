@@ -115,35 +115,6 @@ export function describeLinks(graph) {
 }
 
 /**
- * Have the page's own record of the graph know what is no change of the user's, so that undo makes no step of it.
- * @param {Page.App} app
- * @param {Page.Node} node
- * @param {Partial<Page.SavedNode>} kept
- * @returns {boolean} whether the record has the node
- */
-export function keepInRecord(app, node, kept) {
-  const state = findRecord(app);
-  const inner = state?.definitions?.subgraphs?.find(({ id }) => id === node.graph?.id);
-  const saved = (inner ?? state)?.nodes?.find(({ id }) => String(id) === String(node.id));
-  if (saved) Object.assign(saved, kept);
-  return saved !== undefined;
-}
-
-/**
- * Have the page keep its record for the next time it is opened.
- * @param {Page.App} app
- */
-export function announceChange(app) {
-  /** @type {any} */ (app).api.dispatchCustomEvent("graphChanged", findRecord(app));
-}
-
-/** @param {Page.App} app */
-function findRecord(app) {
-  const manager = /** @type {any} */ (app.extensionManager);
-  return /** @type {Page.Record | undefined} */ (manager.workflow?.activeWorkflow?.changeTracker?.activeState);
-}
-
-/**
  * Tell the user something that needs no answer.
  * @param {Page.App} app
  * @param {string} text

@@ -1,7 +1,5 @@
 /** What a kind of concept brings along: the paper's choices, which the server knows, and texts worth preserving. */
 
-import { fold } from "./concepts.js";
-
 /**
  * @typedef {object} Preset the paper's choices for a kind, see rece_core/texts/presets.py
  * @property {string} anchor
@@ -39,14 +37,14 @@ const NEIGHBOURS = {
 /**
  * Texts to preserve for a kind that are not preserved yet and name none of the targets or anchors.
  * @param {string} kind
- * @param {import("./concepts.js").Reading} reading
+ * @param {Pick<import("./ask_server.js").Reading, "concepts" | "preserved">} reading
  * @returns {string[]}
  */
 export function suggestPreserved(kind, { concepts, preserved }) {
   const kept = new Set(preserved.map(fold));
-  const named = concepts.flatMap(({ names, anchors }) => [...names, ...anchors]).filter((text) => text.trim() !== "");
+  const named = concepts.flatMap(({ names, anchors }) => [...names, ...anchors]).filter(({ text }) => text.trim());
   return (NEIGHBOURS[kind] ?? NEIGHBOURS.custom).filter(
-    (text) => !kept.has(fold(text)) && !named.some((name) => ` ${fold(text)} `.includes(` ${fold(name)} `)),
+    (each) => !kept.has(fold(each)) && !named.some(({ text }) => ` ${fold(each)} `.includes(` ${fold(text)} `)),
   );
 }
 
@@ -58,3 +56,6 @@ export function suggestPreserved(kind, { concepts, preserved }) {
 export function isUntouched(value, filled) {
   return filled.some((each) => each === value);
 }
+
+/** Two texts that differ in case alone are the same. @type {(text: string) => string} */
+const fold = (text) => text.toUpperCase().toLowerCase();

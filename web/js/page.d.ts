@@ -27,22 +27,6 @@ declare namespace Page {
     addDOMWidget(name: string, type: string, element: HTMLElement, options: PanelOptions): Widget;
     onExecuted?(output: { rece?: import("./result.js").Result[] }): void;
   };
-
-  /** The part of the page's record of a graph, for undo and for the next time, that the scripts write to. */
-  interface Record extends SavedGraph {
-    definitions?: { subgraphs?: SavedGraph[] };
-  }
-
-  interface SavedGraph {
-    id?: string;
-    nodes?: SavedNode[];
-  }
-
-  interface SavedNode {
-    id: number | string;
-    size: [number, number];
-    properties: Node["properties"];
-  }
 }
 
 interface Window {

@@ -76,7 +76,7 @@ app.registerExtension({
     translateLabels(node, nodeTexts[type]);
     if (type === "ReceConcepts") {
       followKind(node, server);
-      addConceptsPanel(app, node, server);
+      addConceptsPanel(node, server);
     }
     if (type === "ReceIterate") followSchedule(node, server);
     if (SHOWING.has(type)) addResultPanel(app, /** @type {Page.PageNode} */ (node));

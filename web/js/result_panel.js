@@ -2,7 +2,7 @@
 
 import { drawCurve, toPath } from "./curve.js";
 import { make, makeButton, makeSvg } from "./elements.js";
-import { announceChange, keepInRecord } from "./graph.js";
+import { changeGraph } from "./graph.js";
 import { copyText, describeOthers, describeResult, listFigures } from "./result.js";
 import { SHOW_RESULTS } from "./settings.js";
 import { addPanel, watchLoading } from "./widgets.js";
@@ -12,10 +12,9 @@ import { say } from "./words.js";
 export const SHOWING = new Set(["ReceIterate", "ReceLoadErasure", "ReceRedTeam"]);
 
 const KEPT = "rece_result"; // among the node's properties, which are saved with the workflow
-const PROGRESS = "$$node-text-preview"; // the host's own widget for a node's progress in words
 const [WIDTH, HEIGHT, EDGE] = [260, 64, 5];
 
-/** What each node showed last, for an undo to a state from before it ran. @type {Map<string, object>} */
+/** What came out last, shown where an undo leads back to before the run. @type {Map<string, import("./result.js").Result>} */
 const latest = new Map();
 
 /**
@@ -26,16 +25,13 @@ export function addResultPanel(app, node) {
   const content = make("div", { class: "rece-content" });
   const panel = make("div", { class: "rece-panel rece-result", role: "group" }, content);
   const show = () => {
-    const result = /** @type {import("./result.js").Result | undefined} */ (node.properties[KEPT]);
+    const kept = /** @type {import("./result.js").Result | undefined} */ (node.properties[KEPT]);
+    const result = kept ?? latest.get(keyOf(node));
     panel.setAttribute("aria-label", say(result?.kind === "attack" ? "attackLabel" : "resultLabel"));
     content.replaceChildren(...(result ? listParts(result) : [make("p", { class: "rece-hint" }, say("noResult"))]));
   };
-  addPanel(app, node, panel, SHOW_RESULTS, show);
-  watchLoading(node, () => {
-    const remembered = latest.get(keyOf(node));
-    if (remembered && !node.properties[KEPT]) node.properties[KEPT] = /** @type {any} */ (remembered);
-    show();
-  });
+  addPanel(node, panel, SHOW_RESULTS, show);
+  watchLoading(node, show);
   const before = node.onExecuted;
   node.onExecuted = function (output) {
     before?.call(this, output);
@@ -71,28 +67,18 @@ function findByPath(app, path) {
 }
 
 /**
+ * Keep a result with the workflow: a change like any other, so that the page saves it, and undo takes it back.
  * @param {Page.App} app
  * @param {Page.Node} node
  * @param {import("./result.js").Result} result
  * @param {() => void} show
  */
 function keepResult(app, node, result, show) {
-  node.properties[KEPT] = /** @type {any} */ (result);
+  changeGraph(app, () => {
+    node.properties[KEPT] = /** @type {any} */ (result);
+  });
   latest.set(keyOf(node), result);
-  if (keepInRecord(app, node, { properties: { ...node.properties } })) announceChange(app);
-  removeProgress(node);
   show();
-}
-
-/**
- * The host's progress in words has said its last; the panel says the rest.
- * @param {Page.Node} node
- */
-function removeProgress(node) {
-  const index = node.widgets?.findIndex(({ name }) => name === PROGRESS) ?? -1;
-  if (index < 0 || !node.widgets) return;
-  /** @type {any} */ (node.widgets[index]).onRemove?.();
-  node.widgets.splice(index, 1);
 }
 
 /** @param {Page.Node} node */

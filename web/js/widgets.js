@@ -1,6 +1,5 @@
 /** The one bridge to the widgets of nodes: read and set their values, hear of changes, add a panel below them. */
 
-import { keepInRecord } from "./graph.js";
 import { measureHeight } from "./measure.js";
 import { isChosen, watchSettings } from "./settings.js";
 
@@ -80,14 +79,13 @@ export function unfold(node) {
 
 /**
  * Add a panel below a node's widgets; it is no value, and no part of what is saved or run. It takes the height that its
- * content needs, and the node grows with it.
- * @param {Page.App} app
+ * content needs, and the node grows with it; saved is the node's size without it, so that undo makes no step of it.
  * @param {Page.Node} node
  * @param {HTMLElement} panel whose only child holds the content
  * @param {string} setting by which users have it or not
  * @param {() => void} show fills the content
  */
-export function addPanel(app, node, panel, setting, show) {
+export function addPanel(node, panel, setting, show) {
   let height = 0;
   const options = { serialize: false, hideOnZoom: false, getMinHeight: () => height };
   const widget = /** @type {Page.PageNode} */ (node).addDOMWidget(panel.className, "rece", panel, options);
@@ -100,7 +98,6 @@ export function addPanel(app, node, panel, setting, show) {
     const spare = Math.max(0, node.size[1] - measureHeight(node));
     height = needed;
     node.setSize([node.size[0], measureHeight(node) + spare]);
-    keepInRecord(app, node, { size: [node.size[0], node.size[1]] });
     node.graph?.setDirtyCanvas(true, true);
   };
   const choose = () => {
@@ -108,6 +105,12 @@ export function addPanel(app, node, panel, setting, show) {
     if (!content.hidden) show();
     fit();
   };
+  const serialized = node.onSerialize;
+  node.onSerialize = function (saved) {
+    serialized?.call(this, saved);
+    saved.size = [saved.size[0], saved.size[1] - height];
+  };
+  watchLoading(node, () => node.setSize([node.size[0], node.size[1] + height]));
   const observer = new ResizeObserver(fit);
   observer.observe(content);
   const unwatch = watchSettings(choose);
