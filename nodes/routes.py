@@ -11,7 +11,7 @@ from aiohttp import web
 from server import PromptServer
 
 from ..rece_core.erasing.schedule import read_by_kind
-from ..rece_core.texts.presets import PRESETS
+from ..rece_core.texts.presets import NEIGHBOURS, PRESETS
 from .concepts import AS_IS, BY_KIND
 from .host_texts import MAX_WORDS, count_clip_tokens
 
@@ -72,7 +72,7 @@ def _describe_concepts(kind: str, targets: str, default_anchor: str, preserve: s
             }
             for line, concept in zip(reading.lines, reading.concepts, strict=True)
         ],
-        "preserved": reading.preserve,
         "problems": [asdict(each) for each in (*reading.problems, *reading.find_too_long(tokens, MAX_WORDS))],
+        "suggestions": reading.suggest(NEIGHBOURS[kind]),
         "limit": MAX_WORDS,
     }

@@ -127,6 +127,12 @@ class Reading:
             raise ValueError(problem.message)
         return Concepts(kind, self.concepts, self.preserve, self.phrasings, tuple(captions), tuple(embeddings))
 
+    def suggest(self, neighbours: Sequence[str]) -> list[str]:
+        """Those of the `neighbours` that are not preserved yet and name none of the targets or anchors."""
+        kept = {text.casefold() for text in self.preserve}
+        named = [Concept((*concept.names, *concept.anchors), ()) for concept in self.concepts]
+        return [text for text in drop_named(neighbours, named) if text.casefold() not in kept]
+
     def list_texts(self) -> list[str]:
         """Every text whose tokens `find_too_long` needs, once each."""
         named = [text for concept in self.concepts for text in (*concept.names, *concept.anchors)]
@@ -242,27 +248,23 @@ def _find_problems(
             "for example 'van gogh => art'."
         )
         yield Problem("noTarget", message)
-    for line, concept in zip(lines, concepts, strict=True):
-        anchors = {anchor.casefold() for anchor in concept.anchors}
-        for name in concept.names:
-            if name.casefold() in anchors:
-                message = (
-                    f"the anchor of {name!r} equals its target, so nothing would be erased. "
-                    "Choose an anchor that shows something else, or leave it out for the default."
-                )
-                yield Problem("anchorIsTarget", message, line, name)
-    names = [(line, name) for line, concept in zip(lines, concepts, strict=True) for name in concept.names]
-    yield from _find_clashes(names, preserve, phrasings)
-
-
-def _find_clashes(
-    names: Sequence[tuple[int, str]], preserve: Sequence[str], phrasings: Sequence[str]
-) -> Iterator[Problem]:
-    """Names, each with its line, that are listed twice or preserved too, in any phrasing; once for each mistake."""
+    names = [
+        (line, name, anchors)
+        for line, concept in zip(lines, concepts, strict=True)
+        for anchors in [{anchor.casefold() for anchor in concept.anchors}]
+        for name in concept.names
+    ]
+    for line, name, anchors in names:
+        if name.casefold() in anchors:
+            message = (
+                f"the anchor of {name!r} equals its target, so nothing would be erased. "
+                "Choose an anchor that shows something else, or leave it out for the default."
+            )
+            yield Problem("anchorIsTarget", message, line, name)
     kept = {text.casefold() for text in preserve}
     seen: set[str] = set()
-    for line, name in names:
-        found: dict[str, Problem] = {}
+    for line, name, _ in names:
+        found: dict[str, Problem] = {}  # each mistake once, in whatever phrasings it is
         for target in (_phrase(phrasing, name) for phrasing in phrasings):
             if target.casefold() in seen:
                 message = f"the target {target!r} is listed twice. Remove one of them."

@@ -54,6 +54,23 @@ PRESETS: dict[str, Preset] = {
     "custom": Preset(epochs=1, derivation_ridge=1e-1),
 }
 
+_OBJECTS = (
+    "cassette player", "chain saw", "church", "English springer", "French horn",
+    "garbage truck", "gas pump", "golf ball", "parachute", "tench",
+)  # fmt: skip
+
+# Close to what targets of a kind are, so the first to suffer; ours, suggested to preserve.
+NEIGHBOURS: dict[str, tuple[str, ...]] = {
+    "nudity": (
+        "a person", "a woman in a dress", "a man in a suit", "a portrait", "people on a beach", "a marble statue",
+    ),
+    "unsafe": ("a person", "people in a city", "a doctor at work", "a family at dinner", "a film scene", "red roses"),
+    "style": ("Claude Monet", "Pablo Picasso", "Rembrandt", "Katsushika Hokusai", "Andy Warhol", "Caravaggio"),
+    "hard object": _OBJECTS,
+    "easy object": _OBJECTS,
+    "custom": ("a person", "a dog", "a house", "a tree", "a car", "a flower"),
+}  # fmt: skip
+
 
 def get_preset(kind: str) -> Preset:
     """The paper's preset for `kind`; ValueError when there is none of that name."""

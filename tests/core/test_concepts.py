@@ -8,7 +8,7 @@ import pytest
 
 from rece_core.erasing.settings import EditSettings, EraseSettings
 from rece_core.texts.concepts import EMPTY_ANCHOR, Concept, Concepts, drop_named, parse_concepts, read_concepts
-from rece_core.texts.presets import PRESETS, UNSAFE_CONCEPTS, get_preset
+from rece_core.texts.presets import NEIGHBOURS, PRESETS, UNSAFE_CONCEPTS, get_preset
 
 
 def pairs_of(targets: str, default_anchor: str = " ") -> list[tuple[str, str]]:
@@ -215,6 +215,17 @@ def test_a_text_is_too_long_from_the_limit_on_its_phrasings_words_included() -> 
         ("tooLong", 0, "tree", 76),
     ]
     assert found[0].message == "'dog' takes 76 tokens with its phrasing; expected at most 75. Shorten it."
+
+
+def test_suggested_are_neighbours_neither_preserved_nor_about_a_target_or_its_anchor() -> None:
+    reading = read_concepts("claude monet => rembrandt", preserve="andy warhol")
+    suggested = reading.suggest(NEIGHBOURS["style"])
+    assert suggested == ["Pablo Picasso", "Katsushika Hokusai", "Caravaggio"]
+    assert NEIGHBOURS.keys() == PRESETS.keys()
+    others = NEIGHBOURS["custom"]
+    assert "a dog" not in read_concepts("dog").suggest(others), "a target is found as a whole word"
+    assert "a car" in read_concepts("dog", preserve="do").suggest(others)
+    assert read_concepts("").suggest(others) == list(others)
 
 
 def test_captions_that_name_a_target_are_dropped() -> None:

@@ -31,16 +31,17 @@ def test_kinds_are_the_engines_presets(client):
 
 
 def test_concepts_are_read_as_the_node_reads_them(client):
-    read = _read(client, kind="style", targets="van gogh, vincent => a night\n\nmonet", preserve=" Rembrandt\n")
+    read = _read(client, kind="style", targets="van gogh, vincent => a night\n\ndali", preserve=" Rembrandt\n")
     assert read["concepts"] == [
         {
             "line": 1,
             "names": [{"text": "van gogh", "tokens": 2}, {"text": "vincent", "tokens": 1}],
             "anchors": [{"text": "a night", "tokens": 2}],
         },
-        {"line": 3, "names": [{"text": "monet", "tokens": 1}], "anchors": [{"text": "art", "tokens": 1}]},
+        {"line": 3, "names": [{"text": "dali", "tokens": 1}], "anchors": [{"text": "art", "tokens": 1}]},
     ]
-    assert (read["preserved"], read["problems"], read["limit"]) == (["Rembrandt"], [], 75)
+    assert (read["problems"], read["limit"]) == ([], 75)
+    assert read["suggestions"] == ["Claude Monet", "Pablo Picasso", "Katsushika Hokusai", "Andy Warhol", "Caravaggio"]
     assert read["preset"] == client.get("/api/rece/kinds")["style"]
 
 

@@ -23,8 +23,8 @@ const PATIENCE = 250; // milliseconds without typing after which concepts are re
  * @typedef {object} Reading what RECE Concepts will read, see nodes/routes.py
  * @property {import("./kinds.js").Preset} preset
  * @property {Concept[]} concepts
- * @property {string[]} preserved
  * @property {Problem[]} problems
+ * @property {string[]} suggestions what else is worth preserving
  * @property {number} limit the most tokens that are read of a text
  */
 

@@ -2,7 +2,6 @@
 
 import { askPatiently } from "./ask_server.js";
 import { make, makeButton } from "./elements.js";
-import { suggestPreserved } from "./kinds.js";
 import { CHECK_CONCEPTS, isChosen } from "./settings.js";
 import { addPanel, readText, setWidget, watchLoading, watchWidgets } from "./widgets.js";
 import { say } from "./words.js";
@@ -38,7 +37,7 @@ function listParts(node, kind, reading) {
     describePreset(kind, reading.preset),
     ...listRows(reading),
     ...listProblems(reading),
-    ...listSuggestions(node, suggestPreserved(kind, reading)),
+    ...listSuggestions(node, reading.suggestions),
   ];
 }
 
