@@ -67,7 +67,7 @@ function findByPath(app, path) {
 }
 
 /**
- * Keep a result with the workflow: a change like any other, so that the page saves it, and undo takes it back.
+ * Keep a result with the workflow: a change like any other, which the page saves and makes a step of undo of.
  * @param {Page.App} app
  * @param {Page.Node} node
  * @param {import("./result.js").Result} result
