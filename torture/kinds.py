@@ -62,8 +62,8 @@ ALL = (
     of_documents("model.safetensors", 20_000, samples.list_models, attacks.inspect),
     of_documents("checkpoint.safetensors", 12_000, samples.list_checkpoints, attacks.inspect),
     # Whole ones take this: 49,408 words of CLIP in float32, and matrices of the text's width squared.
-    of_documents("encoder.safetensors", 500, samples.list_checkpoints, attacks.encode_text, seconds=10, memory=1 << 30),
-    of_documents("erase.safetensors", 300, samples.list_narrow, attacks.erase, seconds=60, memory=3 << 30),
+    of_documents("encoder.safetensors", 300, samples.list_checkpoints, attacks.encode_text, seconds=10, memory=1 << 30),
+    of_documents("erase.safetensors", 100, samples.list_narrow, attacks.erase, seconds=60, memory=3 << 30),
     of_documents("prior.safetensors", 6_000, samples.list_priors, attacks.read_kept_prior),
     of_texts("prompts.csv", 12_000, samples.PROMPTS, attacks.read_prompts),
     of_texts("table.csv", 6_000, samples.TABLES, attacks.read_results),

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..algebra.operator import Operator
 from ..models.fingerprint import CLOSE, TOLERANCE, Fingerprint, estimate_difference, same_fingerprint
-from ..models.text_entries import TextEntry, find_output
+from ..models.text_entries import TextEntry, check_output, find_output
 from ..models.text_model import TextModel
 from ..models.weights import Weight
 from ..texts.concepts import Concepts
@@ -79,11 +79,12 @@ class Part:
         """What the value erasers of `entries` add to biases, by name, (d_out,) float32 or float64.
 
         shapes: of all weights of the model. `read` gives a stored weight of it by name, called where one stands between
-        the values and the bias.
+        the values and the bias. Raises ValueError where their shapes don't fit.
         """
         changes = {}
         for entry in entries:
             if entry.name in self.value_erasers:
+                check_output(entry, shapes)
                 behind, bias = find_output(entry, shapes)
                 output = None if behind is None else read(behind)
                 changes[bias] = self.value_erasers[entry.name].bias_change(output, self.settings.seal)

@@ -99,20 +99,25 @@ def find_output(entry: TextEntry, shapes: Shapes) -> tuple[str | None, str]:
         weight, bias = (entry.name.removesuffix(end) + OUTPUTS.get(end, "") + part for part in ("weight", "bias"))
     else:
         weight, bias = None, entry.name.removesuffix("weight") + "bias"
-    rows = entry.shape[0] if weight is None else next(iter(shapes.get(weight, ())), 0)
     if bias not in shapes or (weight is not None and weight not in shapes):
         place = "behind" if weight else "beside"
         raise ValueError(
             f"value erasure needs a bias {place} {entry.name} to put back what texts have in common, but this model "
             f"has no {bias}. Set seal to 0."
         )
+    return weight, bias
+
+
+def check_output(entry: TextEntry, shapes: Shapes) -> None:
+    """ValueError unless what `find_output` finds for `entry` takes its values; the same as that raises, too."""
+    weight, bias = find_output(entry, shapes)
+    rows = entry.shape[0] if weight is None else next(iter(shapes[weight]), 0)
     if shapes[bias] != (rows,) or (weight is not None and shapes[weight] != (rows, entry.shape[0])):
         found = f"{weight} has {shapes[weight]}, " if weight else ""
         raise ValueError(
             f"{entry.name} has {entry.shape[0]} rows, but {found}{bias} has the shape {shapes[bias]}; expected one "
             "that fits behind it. The model is damaged: use a whole one."
         )
-    return weight, bias
 
 
 def _find_layout(own: Shapes, host_class: str) -> Layout:

@@ -14,7 +14,7 @@ import pytest
 
 from rece_core.checkpoints.file_kinds import identify_file
 from rece_core.checkpoints.stored_encoders import find_encoders
-from rece_core.models.text_entries import TextEntry, find_family, find_output
+from rece_core.models.text_entries import TextEntry, check_output, find_family
 from rece_core.sharing.erasure_file import load_erasure
 from rece_core.storage.tensor_file import open_tensor_file
 from torture.documents import Document, Stored, read_document
@@ -144,10 +144,10 @@ def test_a_family_by_name_alone(shape: tuple[int, ...]) -> None:
 def test_what_stands_behind_a_value_projection_must_fit() -> None:
     entry = TextEntry("a.to_v.weight", "value", (8, 24))
     shapes = {"a.to_out.0.weight": (6, 8), "a.to_out.0.bias": (6,)}
-    assert find_output(entry, shapes) == ("a.to_out.0.weight", "a.to_out.0.bias")
+    check_output(entry, shapes)
     for name, wrong in (("a.to_out.0.weight", (6, 9)), ("a.to_out.0.weight", ()), ("a.to_out.0.bias", (7,))):
         with pytest.raises(ValueError, match=r"expected one that fits behind it"):
-            find_output(entry, {**shapes, name: wrong})
+            check_output(entry, {**shapes, name: wrong})
 
 
 def test_what_a_header_says_of_earlier_erasures_may_be_anything(tmp_path: Path) -> None:
