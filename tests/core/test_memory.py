@@ -25,12 +25,14 @@ from tests.core.text_models import make_weights
 
 WIDTH, HEIGHT = 96, 16
 KINDS = {"inputs": ("input",), "keys and values": ("key", "value")}
+NAMES = {"input": "{}.weight", "key": "{}.to_k.weight", "value": "{}.to_v.weight"}
 
 
 def make_model(roles: Sequence[str], width: int = WIDTH) -> TextModel:
-    entries = tuple(TextEntry(f"{number}.weight", role, (HEIGHT, width)) for number, role in enumerate(roles))
+    entries = tuple(TextEntry(NAMES[role].format(number), role, (HEIGHT, width)) for number, role in enumerate(roles))
     shapes = {entry.name: entry.shape for entry in entries}
-    behind = {f"{number}.bias": (HEIGHT,) for number, _ in enumerate(roles)}
+    behind = {f"{number}{name}bias": (HEIGHT,) for number, _ in enumerate(roles) for name in (".", ".to_out.0.")}
+    behind |= {f"{number}.to_out.0.weight": (HEIGHT, HEIGHT) for number, _ in enumerate(roles)}
 
     def read(chosen: Sequence[TextEntry], on_step: OnStep) -> Iterable[Weight]:
         for number, entry in enumerate(chosen):

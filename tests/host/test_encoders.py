@@ -154,7 +154,9 @@ def test_a_copy_in_another_type_is_the_same_encoder(copied: str, encoded: Encode
         assert TOLERANCE < copies["float8_e4m3fn"][cond_input] < CLOSE < copies["other"][cond_input]
 
 
-@pytest.mark.parametrize(("swapped", "stream", "same"), [("sd3", "tokens.1", "tokens"), ("flux", "tokens", "pooled")])
+@pytest.mark.parametrize(
+    ("swapped", "cond_input", "same"), [("sd3", "tokens.1", "tokens"), ("flux", "tokens", "pooled")]
+)
 def test_another_t5_beside_the_same_clip(swapped: str, cond_input: str, same: str, encoded: Encoded) -> None:
     found = encoded[swapped]["another t5"]
     assert found[cond_input] > CLOSE
