@@ -28,7 +28,8 @@ DIED: dict[int, str] = {
 class Worker:
     """A process of `worker`, started again when it has died."""
 
-    def __init__(self, kinds: str) -> None:
+    def __init__(self, kinds: str, log: Path | None = None) -> None:
+        self._log = log or Path(os.devnull)
         self._command = [sys.executable, "-m", "torture.worker", kinds]
         self._process: subprocess.Popen[str] | None = None
 
@@ -63,15 +64,16 @@ class Worker:
     def _ask(self, job: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         if self._process is None:
             quiet = {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", "HF_HUB_OFFLINE": "1"}
-            self._process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                cwd=ROOT,
-                env={**os.environ, **quiet},
-            )
+            with open(self._log, "a") as log:
+                self._process = subprocess.Popen(
+                    self._command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                    cwd=ROOT,
+                    env={**os.environ, **quiet},
+                )
         process = self._process
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(json.dumps(job) + "\n")
@@ -87,7 +89,7 @@ class Worker:
             watch.cancel()
         self._process = None
         ended = -process.wait()
-        yield "x", DIED.get(ended, f"died by signal {ended}") if ended else "ended"
+        yield "x", DIED.get(ended, f"died by signal {ended}" if ended > 0 else f"ended with {-ended}")
 
     def try_input(self, kind: str, given: Input) -> str | None:
         """The kind of failure of one input; None for none."""
@@ -117,7 +119,7 @@ def run_campaign(
     errors: list[BaseException] = []
 
     def work() -> None:
-        worker = Worker(kinds)
+        worker = Worker(kinds, kept.with_suffix(".log"))
         try:
             while not errors:
                 job = waiting.get_nowait()

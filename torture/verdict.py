@@ -32,7 +32,9 @@ def judge(attack: Callable[[Path], None], path: Path) -> Failure | None:
     except (ValueError, OSError) as error:
         flaw = _find_flaw(error)
         return None if flaw is None else Failure(flaw, _locate(error), str(error)[:300])
-    except Exception as error:  # whatever it is: that is the question
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever it is, also what a library panics with: that is the question
         return Failure(type(error).__name__, _locate(error), str(error)[:300])
     return None
 

@@ -32,6 +32,7 @@ FLOATS = {
 # Of a header: several times what the largest models and the longest texts in one take. More costs memory and seconds.
 MOST_HEADER, MOST_TENSORS, MOST_NAME = 10_000_000, 20_000, 500  # bytes; tensors; letters of a name
 MOST_DIMENSIONS = 16
+SHOWN = 200  # letters of what the library says, which quotes the file
 
 SCALES = ("scale_weight", "weight_scale", "comfy_quant")  # beside quantised weights, in the host's formats
 
@@ -170,7 +171,7 @@ def _check(path: Path) -> None:
             if pickled
             else "It may have been cut short while copying or downloading; get it again."
         )
-        raise ValueError(f"{path.name} is not a complete safetensors file ({error}). {fix}") from error
+        raise ValueError(f"{path.name} is not a complete safetensors file ({str(error)[:SHOWN]}). {fix}") from error
 
 
 def _end(path: Path) -> int:

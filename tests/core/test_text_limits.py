@@ -12,6 +12,7 @@ from rece_core.benchmarks.prompt_list import read_prompt_list
 from rece_core.command_line.main import run
 from rece_core.models.text_entries import find_family
 from rece_core.storage.atomic_file import write_atomically
+from rece_core.storage.tensor_file import open_tensor_file
 from rece_core.texts.concepts import Concept, drop_named, parse_concepts
 from rece_core.texts.presets import get_preset
 from rece_core.texts.prior import Prior
@@ -63,14 +64,16 @@ def test_messages_quote_the_beginning(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text(f"{long},b\n", "utf-8")
     (tmp_path / "n.csv").write_text(f"prompt,sd_seed\na,{long}\n", "utf-8")
     (tmp_path / "w.csv").write_text(",".join(f"c{number}" for number in range(900)) + "\n", "utf-8")
+    Document(long, ()).build().write(tmp_path / "t.safetensors")
     for refused in (
         lambda: get_preset(long),
         lambda: read_prompt_list(tmp_path / "p.csv"),
         lambda: read_prompt_list(tmp_path / "n.csv"),
         lambda: read_prompt_list(tmp_path / "w.csv"),
         lambda: find_family({"a.b": (1, 1)}, "x" * 499),
+        lambda: open_tensor_file(tmp_path / "t.safetensors"),
     ):
-        with pytest.raises(ValueError, match=r"xpected|is not a whole") as raised:
+        with pytest.raises(ValueError, match=r"xpected|is not a whole|is not a complete") as raised:
             refused()
         assert len(str(raised.value)) < 1500
 
