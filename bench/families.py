@@ -48,7 +48,7 @@ def run_family(name: str, device: torch.device = CPU) -> Run:
 def format_families(results: Mapping[str, Mapping[str, Any]]) -> str:
     """Seconds and peak memory of each family as Markdown."""
     lines = [
-        "**Whole models** (every conditioning input, engine alone, one run each)",
+        "**Whole models** (every conditioning input, engine alone)",
         "",
         "| model | conditioning inputs | seconds | memory (MB) |",
         "|---|---|---:|---:|",

@@ -34,10 +34,15 @@ class Examples:
 def make_examples(
     data: Path, weights: Path, chosen: list[int] | None, most: int, device: torch.device, seed: int = SEED
 ) -> Examples:
-    """At most `most` examples of the chosen concepts; each picture is moved a little, on its caption's background."""
+    """At most `most` examples of the chosen concepts, those that name a style twice.
+
+    Each picture is moved a little, on its caption's background.
+    """
     pictures, captions = fetch_pictures(data, device), load_captions(data, device)
     autoencoder, text = load_autoencoder(weights, device), load_text(weights, device)
     able = choose_captions(captions, pictures, chosen)
+    # Styles are learnt later than names, so captions that name one come twice, with two views of the picture.
+    able = torch.cat([able, able[captions.style_named[able]]])
     generator, began = draw_on(device, seed, 0), time.perf_counter()
     able = able[torch.randperm(len(able), generator=generator, device=device)[:most]]
     colours = background_colours(device)

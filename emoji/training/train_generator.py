@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,8 @@ from .examples import Examples, make_examples
 from .host import DATA, STATE, prepare_host, prepare_training
 from .loop import Budget, Part, run
 from .parts import load_weights
+
+Network: TypeAlias = Callable[..., Tensor]
 
 SEED = 60_001
 PEAK: dict[Architecture, float] = {"unet": 1.2e-3, "flux": 8e-4}
@@ -50,7 +53,12 @@ def _in_bfloat16(device: torch.device) -> Iterator[None]:
         yield
 
 
-def match_flow(network: nn.Module, clean: Tensor, states: Tensor, pooled: Tensor, generator: torch.Generator) -> Tensor:
+def compile_for(network: nn.Module, device: torch.device) -> Network:
+    """The network as training runs it: compiled on a GPU, where its many small steps would each wait for memory."""
+    return torch.compile(network, dynamic=False) if device.type == "cuda" else network
+
+
+def match_flow(network: Network, clean: Tensor, states: Tensor, pooled: Tensor, generator: torch.Generator) -> Tensor:
     """Rectified flow: squared error of the velocity to noise, times logit-normal (Esser et al. 2024, section 3)."""
     count, device = len(clean), clean.device
     times = torch.sigmoid(torch.randn(count, generator=generator, device=device) + 0.3)
@@ -62,7 +70,7 @@ def match_flow(network: nn.Module, clean: Tensor, states: Tensor, pooled: Tensor
 
 
 def predict_noise(
-    network: nn.Module, clean: Tensor, states: Tensor, levels: Tensor, generator: torch.Generator
+    network: Network, clean: Tensor, states: Tensor, levels: Tensor, generator: torch.Generator
 ) -> Tensor:
     """Squared error of the noise over the root of the signal level, as for the shapes model; `levels` (1000,)."""
     count, device = len(clean), clean.device
@@ -83,6 +91,7 @@ def make_part(
     if start is not None:
         network.load_state_dict(load_weights(start, architecture))
     allow_gradients(network).train()
+    run_network = compile_for(network, device)
     levels = signal_levels().to(device)
 
     def learn(step: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -92,10 +101,10 @@ def make_part(
         dropped = torch.rand(settings.batch, generator=generator, device=device) < settings.dropped
         states = torch.where(dropped[:, None, None], examples.empty.float(), states)
         if architecture == "unet":
-            return predict_noise(network, clean, states, levels, generator), {}
+            return predict_noise(run_network, clean, states, levels, generator), {}
         ends = torch.where(dropped, torch.ones_like(ends), ends)
         pooled = states[torch.arange(len(rows), device=device), ends]
-        return match_flow(network, clean, states, pooled, generator), {}
+        return match_flow(run_network, clean, states, pooled, generator), {}
 
     return Part(architecture, {"model": network}, "model", learn, settings.peak, average=settings.average)
 

@@ -9,8 +9,10 @@ from torch import Tensor
 
 from .operator import Operator
 
-BLOCK = 192  # columns a product is split into, to compute only one triangle of a symmetric result
-MIRRORED = 32  # rows of a triangle that are copied to the other one at once
+# Columns that a product is split into, to compute only one triangle of a symmetric result; and rows of a triangle that
+# are copied to the other one at once. On a GPU starting work costs more than the work that small blocks save.
+BLOCK, BLOCK_ON_GPU = 192, 512
+MIRRORED, MIRRORED_ON_GPU = 32, 1024
 ROWS_IN_FLOAT32 = 8192  # rows summed in float32 before the sum is moved to float64
 
 
@@ -104,34 +106,45 @@ class SelfProduct:
         width = like.shape[1]
         self._total = torch.zeros(width, width, dtype=torch.float64, device=algebra_device(like.device))
         self._part = torch.zeros(width, width, dtype=product_dtype(like), device=like.device)
+        self._on_gpu = starts_slowly(like.device)
+        self._waiting: list[Tensor] = []  # of a GPU, which multiplies them together
         self._rows = 0
-        self._finite: list[tuple[str, Tensor]] = []  # looked at in the end: one wait for a GPU instead of one a matrix
+        self._sums: list[tuple[str, Tensor]] = []  # looked at in the end: one wait for a GPU instead of one a matrix
 
     def add(self, matrix: Tensor, name: str) -> None:
         """Add the product of one more W, (n, d)."""
         matrix = matrix.detach().to(self._part.device, self._part.dtype)
-        width = matrix.shape[1]
-        for start in range(0, width, BLOCK):
-            stop = min(start + BLOCK, width)
-            self._part[start:stop, start:].addmm_(matrix[:, start:stop].T, matrix[:, start:])
-        # A NaN or infinity anywhere in a column of W shows on the diagonal of WᵀW, d numbers instead of d_out × d.
-        self._finite.append((name, torch.isfinite(self._part.diagonal()).all()))
+        # A NaN or infinity anywhere in W shows in the sum of its numbers.
+        self._sums.append((name, matrix.sum()))
+        self._waiting.append(matrix)
         self._rows += matrix.shape[0]
+        if not self._on_gpu or self._rows >= ROWS_IN_FLOAT32:
+            self._multiply()
         if self._rows >= ROWS_IN_FLOAT32:
             self._flush()
 
     def find_damaged(self) -> str | None:
         """The name of the first W with NaN or infinite numbers; None where all are finite."""
-        if bool(torch.stack([each for _, each in self._finite]).all()):
-            return None
-        return next(name for name, each in self._finite if not each)
+        finite = torch.isfinite(torch.stack([each for _, each in self._sums])).tolist()
+        return next((name for (name, _), each in zip(self._sums, finite, strict=True) if not each), None)
 
     def finish(self) -> Tensor:
         """The whole symmetric sum, (d, d) float64. Nothing can be added after it."""
+        self._multiply()
         self._flush()
         del self._part
-        _mirror(self._total)
+        _mirror(self._total, MIRRORED_ON_GPU if self._on_gpu else MIRRORED)
         return self._total
+
+    def _multiply(self) -> None:
+        if not self._waiting:
+            return
+        matrix = self._waiting[0] if len(self._waiting) == 1 else torch.cat(self._waiting)
+        self._waiting.clear()
+        width, block = matrix.shape[1], BLOCK_ON_GPU if self._on_gpu else BLOCK
+        for start in range(0, width, block):
+            stop = min(start + block, width)
+            self._part[start:stop, start:].addmm_(matrix[:, start:stop].T, matrix[:, start:])
 
     def _flush(self) -> None:
         self._total += self._part.to(self._total.device)
@@ -139,14 +152,19 @@ class SelfProduct:
         self._rows = 0
 
 
-def _mirror(matrix: Tensor) -> None:
+def _mirror(matrix: Tensor, rows: int) -> None:
     """Copy the upper triangle of `matrix` (d, d) to the lower one, in place: wide texts' take gigabytes each."""
     width = len(matrix)
-    for start in range(0, width, MIRRORED):
-        stop = min(start + MIRRORED, width)
+    for start in range(0, width, rows):
+        stop = min(start + rows, width)
         block = matrix[start:stop, start:stop]
         block.copy_(block.triu() + block.triu(1).T)
         matrix[stop:, start:stop] = matrix[start:stop, stop:].T
+
+
+def starts_slowly(device: torch.device) -> bool:
+    """Whether starting work there costs more than a small product: on a GPU."""
+    return device.type not in ("cpu", "mps")
 
 
 def algebra_device(device: torch.device) -> torch.device:

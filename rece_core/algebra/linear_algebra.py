@@ -19,7 +19,8 @@ def factor(matrix: Tensor) -> Tensor:
     pivots = lower.diagonal()
     # Squared pivots bound the condition number from below; past 1/eps the solution would be rounding noise.
     floor = matrix.shape[0] * torch.finfo(matrix.dtype).eps
-    if int(failed_at) or not bool(pivots.min() ** 2 > floor * pivots.max() ** 2):
+    failed, smallest, largest = torch.stack([failed_at.to(pivots), pivots.min(), pivots.max()]).tolist()
+    if failed or not smallest**2 > floor * largest**2:
         raise UnsolvableError("the system is singular in double precision")
     return lower
 

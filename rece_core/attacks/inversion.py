@@ -132,11 +132,11 @@ class _Best:
         self._encode, self._denoise, self._judged, self._batch_size = encode, denoise, judged, batch_size
         self.loss = math.inf
         self.tokens = torch.empty(0)
-        self._latest = torch.empty(0)
+        self._latest: Tensor | None = None
 
     @torch.no_grad()
     def consider(self, tokens: Tensor) -> None:
-        if torch.equal(tokens, self._latest):
+        if self._latest is not None and torch.equal(tokens, self._latest):
             return
         self._latest = tokens.clone()
         text = self._encode(tokens)

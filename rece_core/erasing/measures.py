@@ -28,7 +28,7 @@ def measure_forgotten(pair: PairGram, concepts: Tensor, anchors: Tensor) -> floa
     read = concepts @ pair.right
     after = before + 2 * _inner(read, pair.cross, difference) + _inner(read, pair.change, read)
     if pair.constant is not None:
-        after += 2 * float((difference @ pair.constant.original).sum()) + _put_back(pair.constant, read)
+        after = after + 2 * (difference @ pair.constant.original).sum() + _put_back(pair.constant, read)
     return 1 - _ratio(after, before)
 
 
@@ -45,12 +45,12 @@ def measure_recoverable(values: PairGram, concepts: Tensor, anchors: Tensor, der
     added = torch.sum(directions * (derived - anchors)) + _inner(derived @ values.right, values.cross, difference)
     if values.constant is not None:
         added = added + (difference @ values.constant.original).sum()
-    return _ratio(float(added), float(torch.sum(directions * difference)))
+    return _ratio(added, torch.sum(directions * difference))
 
 
 def measure_norm_ratio(concepts: Tensor, derived: Tensor) -> float:
     """‖c'‖ / ‖c‖ (Frobenius): how far out of the ordinary the derived embedding has to go."""
-    return _ratio(float(derived.norm()), float(concepts.norm()))
+    return _ratio(derived.norm(), concepts.norm())
 
 
 def measure_drift(pair: PairGram, probes: Tensor) -> float:
@@ -58,24 +58,27 @@ def measure_drift(pair: PairGram, probes: Tensor) -> float:
     read = probes @ pair.right
     moved = _inner(read, pair.change, read)
     if pair.constant is not None:
-        moved += _put_back(pair.constant, read)
+        moved = moved + _put_back(pair.constant, read)
     # A change of exactly zero may come out as a rounding error below it.
     return max(_ratio(moved, _inner(probes, pair.original, probes)), 0.0) ** 0.5
 
 
 def measure_share_changed(entries: Iterable[TextEntry], shapes: Iterable[tuple[int, ...]]) -> float:
     """Share of a model's parameters, given as the shapes of all its weights, that lies in its text `entries`."""
-    return _ratio(sum(math.prod(entry.shape) for entry in entries), sum(math.prod(shape) for shape in shapes))
+    whole = sum(math.prod(shape) for shape in shapes)
+    return sum(math.prod(entry.shape) for entry in entries) / whole if whole else float("nan")
 
 
-def _put_back(constant: Constant, read: Tensor) -> float:
+def _put_back(constant: Constant, read: Tensor) -> Tensor:
     """What b adds to Σ ‖F rightᵀc‖² over tokens c: Σ ‖F rightᵀc + b‖² less it; `read` is rightᵀc, a row a token."""
-    return 2 * float((read @ constant.change).sum()) + len(read) * constant.size
+    return 2 * (read @ constant.change).sum() + len(read) * constant.size
 
 
-def _inner(left: Tensor, metric: Tensor, right: Tensor) -> float:
-    return float(torch.sum((left @ metric) * right))
+def _inner(left: Tensor, metric: Tensor, right: Tensor) -> Tensor:
+    return torch.sum((left @ metric) * right)
 
 
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else float("nan")
+def _ratio(part: Tensor, whole: Tensor) -> float:
+    """Both in one copy from the device, which has to be waited for."""
+    above, below = torch.stack([part, whole]).tolist()
+    return above / below if below else float("nan")

@@ -42,6 +42,9 @@ class _Away(Tensor):
     def __repr__(self) -> str:  # type: ignore[override]
         return f"away({self.held!r})"
 
+    def tolist(self) -> Any:  # PyTorch asks for the memory, which only real tensors have
+        return self.held.tolist()
+
     @classmethod
     def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Any, args: Any = (), kwargs: Any = None

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from rece_core.algebra import gram as gram_module
 from rece_core.algebra.operator import Operator
 from rece_core.attacks.red_team import add_derived, find_direction, measure_attack
 from rece_core.erasing.derive import Derivation
@@ -89,6 +90,40 @@ def compute_everywhere(compute: Callable[[torch.device], list[Any]]) -> None:
     with pretend_device() as device:
         found = compute(device)
     assert_same([each.cpu() if isinstance(each, Tensor) else each for each in found], expected)
+    if torch.cuda.is_available():  # a real one too, whose sums round in another order
+        with torch.no_grad():
+            assert_near(compute(torch.device("cuda:0")), expected)
+
+
+def assert_near(found: list[Any], expected: list[Any]) -> None:
+    """All tensors but for rounding, and for the signs of factors, which a solver is free to choose."""
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        if isinstance(one, Tensor) and one.is_floating_point():
+            size = other.double().abs()
+            torch.testing.assert_close(
+                one.cpu().double().abs(), size, rtol=1e-3, atol=1e-4 * float(size.max()) + 1e-9, check_dtype=False
+            )
+
+
+@pytest.fixture(autouse=True)
+def sums_in_the_same_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU multiplies many weights at once, which rounds otherwise."""
+    monkeypatch.setattr(gram_module, "starts_slowly", lambda device: False)
+
+
+@pytest.mark.parametrize("rows", [40, 8192])
+def test_many_weights_at_once(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    expected = accumulate_gram(make_weights(CPU))
+    monkeypatch.setattr(gram_module, "ROWS_IN_FLOAT32", rows)
+    monkeypatch.setattr(gram_module, "starts_slowly", lambda device: True)
+    monkeypatch.setattr(gram_module, "BLOCK_ON_GPU", 7)
+    monkeypatch.setattr(gram_module, "MIRRORED_ON_GPU", 10)
+    with pretend_device() as device:
+        found = accumulate_gram(make_weights(device))
+        total, values = found.total.cpu(), found.values.cpu()
+    torch.testing.assert_close(total, expected.total, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(values, expected.values, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("texts_elsewhere", [False, True])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rece_core.attacks.inversion import InversionSettings, InversionStep, Vocabulary, invert, noise_pictures
+from tests.core.pretend_device import pretend_device
 from tests.core.random_models import deviation, randn
 
 WIDTH, TOKENS, PIXELS = 6, 2, 20
@@ -144,3 +145,15 @@ def test_the_loss_is_that_of_the_noise() -> None:
 def test_settings_that_make_no_sense(changes: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(SETTINGS, **changes)
+
+
+def test_on_a_device_it_finds_what_it_finds_on_the_cpu() -> None:
+    settings = replace(SETTINGS, steps=20)
+    expected = LinearModel().invert(randn(5, TOKENS, WIDTH), settings)
+    with pretend_device() as device:
+        model = LinearModel()
+        model.weight, model.known = model.weight.to(device), model.known.to(device)
+        found = model.invert(randn(5, TOKENS, WIDTH).to(device), settings)
+        for one, other in zip(found, expected, strict=True):
+            assert torch.equal(one.tokens.cpu(), other.tokens)
+            assert one.loss == other.loss

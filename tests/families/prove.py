@@ -26,6 +26,8 @@ from run_model import PREFIX, ROOT, CondInputs, build, forward, make_text, relat
 from torch import nn
 from turn_texts import Operator, make_operator, turn, turn_behind_preprocessors
 
+REPEATED = 1e-6  # what the same pass may differ by in float32: memory that lies otherwise is added up in another order
+
 
 def main(host: str, file: str, size: str, *chosen: str) -> None:
     sys.path[:0] = [host]
@@ -92,7 +94,7 @@ def prove(case: Any) -> dict[str, Any]:
         "difference": relative(edited, turned),
         "controls": alone,
         "preprocessor_difference": max(preprocessor_difference, default=None),
-        "restored": bool(torch.equal(forward(model, case, texts), original)) and add_up(model) == sums,
+        "restored": add_up(model) == sums and relative(forward(model, case, texts), original) <= REPEATED,
         "changed_outside": sorted(changed - {entry.name for entry in family.entries}),
         "left_unchanged": sorted({entry.name for entry in family.entries} - changed),
         "joins": {

@@ -15,7 +15,7 @@ from harness.graph import Graph, Node, Output
 from harness.server import Server
 from rece_core.benchmarks.nudity import CLASSES
 from rece_core.benchmarks.results_table import read_table
-from tests.host.graphs import require_alive, see
+from tests.host.graphs import require_alive, require_same, see
 from tests.host.test_prompt_list import add_list
 
 PHOTOGRAPH = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
@@ -59,7 +59,7 @@ def test_the_person_is_found_and_counted_as_nudenet_does(client: Client, photogr
     original = np.asarray(Image.open(file))
     assert (before == before[0, 0]).all() and (after == after[0, 0]).all()
     assert (person != original).any(-1).mean() > 0.001
-    np.testing.assert_array_equal(see(result, hits), original)
+    require_same(see(result, hits), original)
     assert int(result.text(total)[0]) == len(expected)
     for label in CLASSES["all"]:
         assert f'"{label}": {expected.count(label)}' in result.text(counts)[0].replace("'", '"')

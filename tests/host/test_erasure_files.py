@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -15,7 +14,7 @@ from safetensors.torch import save_file
 
 from harness.client import Client, NodeFailed, PromptRejected
 from harness.server import Server
-from tests.host.graphs import CLEAR, ROUNDING, ModelGraph, difference, require_alive, see
+from tests.host.graphs import CLEAR, ROUNDING, ModelGraph, difference, require_alive, require_same, see
 from tests.host.refusals import refuse
 
 GOOD = "good/erasure_00001_.safetensors"
@@ -42,7 +41,7 @@ def test_strength_goes_from_nothing_to_all(client: Client, folder: Path) -> None
         for strength in (0.0, 0.5, 1.0)
     )
     result = client.run(graph)
-    np.testing.assert_array_equal(see(result, none), see(result, original))
+    require_same(see(result, none), see(result, original))
     assert difference(see(result, all_of_it), see(result, iterated)) <= ROUNDING
     assert difference(see(result, half), see(result, original)) > ROUNDING
     assert difference(see(result, half), see(result, iterated)) > ROUNDING

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from harness.client import Client
-from tests.host.graphs import CLEAR, ROUNDING, ModelGraph, difference, read_hashes, see
+from tests.host.graphs import CLEAR, ROUNDING, ModelGraph, difference, read_hashes, require_same, see
 
 
 @pytest.mark.parametrize("iteration", ["paper", "cumulative"])
@@ -39,7 +38,7 @@ def test_the_original_model_is_untouched_to_the_bit(client: Client, kind: str) -
     hashed_again, drawn_again = graph.hash(run=1), graph.sample()
     after = client.run(graph)
     assert read_hashes(after, hashed_again) == read_hashes(first, hashed)
-    np.testing.assert_array_equal(see(after, drawn_again), see(first, drawn))
+    require_same(see(after, drawn_again), see(first, drawn))
     assert read_hashes(during, changed)[0] == read_hashes(first, hashed)[0]
     assert read_hashes(during, changed)[1] != read_hashes(first, hashed)[1]
     assert difference(see(during, redrawn), see(first, drawn)) >= CLEAR

@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from safetensors import safe_open
 
@@ -15,7 +14,17 @@ from harness.client import Client, NodeFailed
 from harness.environment import ROOT
 from harness.graph import Node, Output
 from harness.server import Server
-from tests.host.graphs import CLEAR, ROUNDING, ModelGraph, Picture, difference, read_hashes, require_alive, see
+from tests.host.graphs import (
+    CLEAR,
+    ROUNDING,
+    ModelGraph,
+    Picture,
+    difference,
+    read_hashes,
+    require_alive,
+    require_same,
+    see,
+)
 from tests.host.refusals import refuse
 
 PROTECTIONS = [(mode, seal) for mode in ("paper", "prior", "strict", "orthogonal") for seal in (0.0, 1.0)]
@@ -43,7 +52,7 @@ def test_every_mode_erases_and_leaves_the_original_as_it_is(client: Client) -> N
     hashed_again, drawn_again = graph.hash(run=1), graph.sample(**SMALL)
     after = client.run(graph)
     assert read_hashes(after, hashed_again) == read_hashes(first, hashed)
-    np.testing.assert_array_equal(see(after, drawn_again), see(first, drawn))
+    require_same(see(after, drawn_again), see(first, drawn))
     stored, effective = read_hashes(first, hashed)
     for each in PROTECTIONS:
         assert read_hashes(during, changed[each])[0] == stored
@@ -169,7 +178,7 @@ def test_a_file_draws_what_it_was_saved_from(client: Client, files: Any) -> None
     result = client.run(graph)
     for name, picture in pictures.items():
         none, half, full = (see(result, nodes[name, strength]) for strength in (0.0, 0.5, 1.0))
-        np.testing.assert_array_equal(none, original)
+        require_same(none, original)
         assert difference(full, picture) <= ROUNDING
         assert min(difference(half, original), difference(half, full)) > ROUNDING
         assert difference(picture, original) >= CLEAR

@@ -13,12 +13,12 @@ from safetensors import safe_open
 from harness.client import Client, NodeFailed
 from harness.graph import Node, Output
 from harness.server import Server
-from tests.host.graphs import ModelGraph, see
+from tests.host.graphs import ON_CPU, ModelGraph, see
 
 CAPTIONS = "captions_pooled.txt"
 LABEL = "label_emb.0.0"
 ATTENTION = 2 * 4  # keys and values of the four blocks that the small model has
-SAME, APART = 1e-4, 1e-2
+SAME, APART = 1e-4 if ON_CPU else 1e-3, 1e-2  # a GPU forms the products of convolutions in TF32
 
 
 class PooledGraph(ModelGraph):

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from harness.client import Client, Interrupted, NodeFailed, PromptRejected
@@ -16,7 +15,7 @@ from harness.graph import Graph, Node
 from harness.server import Server
 from rece_core.benchmarks.prompt_list import read_prompt_list
 from rece_core.benchmarks.results_table import read_table
-from tests.host.graphs import ModelGraph, require_alive, see
+from tests.host.graphs import ModelGraph, require_alive, require_same, see
 from tests.host.refusals import refuse
 
 SHIPPED = ROOT / "demo" / "prompts" / "shapes.csv"
@@ -82,7 +81,7 @@ def test_a_row_is_drawn_as_if_it_had_been_typed(client: Client) -> None:
     )
     by_hand = graph.add("PreviewImage", images=graph.add("VAEDecode", samples=typed[0], vae=graph.vae)[0])
     result = client.run(graph)
-    np.testing.assert_array_equal(see(result, drawn), see(result, by_hand))
+    require_same(see(result, drawn), see(result, by_hand))
     assert result.text(listed) == ["case 3 of 6 rows"]
 
 

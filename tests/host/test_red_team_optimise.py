@@ -6,12 +6,20 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pytest
 
 from harness.client import Client, Interrupted
 from tests.host.attacks import TARGET, AttackGraph, count_circles
-from tests.host.graphs import ROUNDING, ModelGraph, difference, read_hashes, read_progress, require_alive, see
+from tests.host.graphs import (
+    ROUNDING,
+    ModelGraph,
+    difference,
+    read_hashes,
+    read_progress,
+    require_alive,
+    require_same,
+    see,
+)
 from tests.host.refusals import refuse_unharmed
 
 LOSS = 3
@@ -118,7 +126,7 @@ def test_cancelled_in_the_middle_everything_is_as_it_was(client: Client) -> None
     after = client.run(again)
     assert again.loader.id in after.cached(), "the model must be the very object that was attacked"
     assert read_hashes(after, hashed_again) == read_hashes(before, hashed)
-    np.testing.assert_array_equal(see(after, drawn_again), see(before, drawn))
+    require_same(see(after, drawn_again), see(before, drawn))
     require_alive(client)
 
 

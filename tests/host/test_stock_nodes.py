@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from harness.client import Client
-from tests.host.graphs import CLEAR, ROUNDING, ModelGraph, difference, see
+from tests.host.graphs import CLEAR, ROUNDING, ModelGraph, difference, require_same, see
 
 
 def test_unloaded_and_loaded_again_it_draws_the_same(client: Client) -> None:
@@ -17,7 +15,7 @@ def test_unloaded_and_loaded_again_it_draws_the_same(client: Client) -> None:
         result = client.run(graph)
         assert not result.cached()
         pictures.append(see(result, drawn))
-    np.testing.assert_array_equal(*pictures)
+    require_same(*pictures)
 
 
 def test_merged_with_the_original_it_is_either_of_them(client: Client) -> None:
