@@ -69,13 +69,17 @@ def serve(more: list[str]) -> int:
 
 
 def demo(more: list[str]) -> int:
-    """Erase a concept from the small model that ships, and save pictures and a table of what is left in `out/demo`."""
+    """Erase an object, a style and twenty things from the emoji model that ships: pictures and a table in `out/demo`.
+
+    `--shapes`: a concept from the shapes model, epoch by epoch, with attacks.
+    """
     python = prepare_environment()
     host = prepare_host(python)
     output = ROOT / "out" / "demo"
     output.mkdir(parents=True, exist_ok=True)
     with Server(host, HOSTS / "demo") as server, step("run the demo"):
-        return call([python, "-m", "demo.show", server.url, output, *more], cwd=ROOT)
+        shown = "demo.show" if "--shapes" in more else "emoji.show"
+        return call([python, "-m", shown, server.url, output, *(each for each in more if each != "--shapes")], cwd=ROOT)
 
 
 def test(more: list[str]) -> int:

@@ -43,7 +43,7 @@ class Experiment:
     def ask(self, epochs: int | None) -> dict[str, Cell]:
         """Every question of the plan to the model after `epochs` epochs; None is the original model."""
         graph = Graph()
-        demo = graph.add("ReceDemoModel")
+        demo = graph.add("ReceDemoModel", model="shapes")
         model = self._model_after(graph, demo, epochs)
         questions = self.plan.prompts()
         nodes = {
@@ -59,7 +59,7 @@ class Experiment:
     def attack(self, derived_from: int | None, sampled_with: int | None) -> Cell:
         """Sample, with the model after `sampled_with` epochs, embeddings derived from the one after `derived_from`."""
         graph = Graph()
-        demo = graph.add("ReceDemoModel")
+        demo = graph.add("ReceDemoModel", model="shapes")
         looked_into = self._model_after(graph, demo, derived_from)
         model = looked_into if derived_from == sampled_with else self._model_after(graph, demo, sampled_with)
         prompts = self.plan.prompts()[f"{self.plan.shape} by name"]

@@ -1,4 +1,4 @@
-"""`python run.py demo`: erase a concept from the small model in a real ComfyUI, and show what is left of it.
+"""`python run.py demo --shapes`: erase a concept from the small model in a real ComfyUI, and show what is left of it.
 
     python -m demo.show URL FOLDER [--per-prompt 2] [--seed 1] [--shape circle] [--anchor square] [--epochs 3]
 

@@ -5,9 +5,11 @@ After `register()` it tells a file of either family by its weights, as it does a
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 import comfy.latent_formats
+import comfy.sd
 import comfy.supported_models
 import comfy.supported_models_base
 import torch
@@ -15,9 +17,11 @@ from comfy import sd1_clip
 from torch import Tensor
 
 from .compact import expand
-from .generators import FLUX, UNET
+from .generators import FLUX, UNET, Architecture
 from .text_model import EmojiClipModel, expand_token_table
 from .vae import teach_vae
+
+WEIGHTS = Path(__file__).parent / "weights"
 
 
 class ReceEmojiLatent(comfy.latent_formats.LatentFormat):
@@ -83,3 +87,26 @@ def register() -> None:
         if family.__name__ not in known:
             models.insert(0, family)
     teach_vae()
+
+
+def load(architecture: Architecture) -> tuple[Any, Any, Any]:
+    """The shipped model as the host's own objects: (ModelPatcher, comfy.sd.CLIP, comfy.sd.VAE).
+
+    Raises:
+        ValueError: the weights are missing or damaged.
+    """
+    register()
+    path = WEIGHTS / f"{architecture}.safetensors"
+    if not path.is_file():
+        raise ValueError(
+            f"there is no {path.name} in {path.parent}; an installed pack brings the transformer alone. Choose another "
+            "model, or get the pack with git, which has all of them"
+        )
+    try:
+        loaded = comfy.sd.load_checkpoint_guess_config(str(path))
+    except Exception as error:
+        raise ValueError(f"{path} cannot be read ({error}); reinstall the pack to get it back") from error
+    if any(part is None for part in loaded[:3]):
+        raise ValueError(f"{path} holds no complete model; reinstall the pack to get it back")
+    model, clip, vae = loaded[:3]
+    return model, clip, vae

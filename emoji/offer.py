@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from .captions import write_caption
-from .judge import classify, load_judge
+from .judge import NONE, classify, load_judge
 from .training.host import WEIGHTS, prepare_host
 from .world import STYLES, Concept, load_concepts
 
@@ -61,6 +61,11 @@ def rank(
     return ranked
 
 
+def name(answer: int, concepts: Sequence[Concept]) -> str:
+    """What the judge's answer is called."""
+    return "none of these" if answer == NONE else concepts[answer].label
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
@@ -84,7 +89,7 @@ def main() -> None:
         model = load_model(options.checkpoint)
         ranked = rank(model, numbers, options.looks, options.half, options.judge, options.steps)
     best_first = sorted(ranked, key=lambda number: ranked[number], reverse=True)
-    told = {concepts[n].label: [ranked[n][0], round(ranked[n][1], 3), concepts[ranked[n][2]].label] for n in best_first}
+    told = {concepts[n].label: [ranked[n][0], round(ranked[n][1], 3), name(ranked[n][2], concepts)] for n in best_first}
     options.out.write_text(json.dumps(told, indent=0, ensure_ascii=False), encoding="utf-8")
     shares = [share for share, _, _ in ranked.values()]
     print(f"right {sum(shares) / len(shares):.1%} of {len(shares)} concepts; {sum(s >= 0.9 for s in shares)} at 90 %")

@@ -133,7 +133,7 @@ class Experiment:
 
     def _begin(self) -> tuple[Graph, Node]:
         graph = Graph()
-        return graph, graph.add("ReceDemoModel")
+        return graph, graph.add("ReceDemoModel", model="shapes")
 
     def _add_model(self, graph: Graph, demo: Node, method: Method) -> Output:
         if method.widgets is None:

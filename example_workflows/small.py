@@ -148,7 +148,7 @@ def erase_several() -> Graph:
         "instead. Here circles become squares, stars crosses and hearts triangles, all in one erasure; rings "
         f"and everything else stay.\n\n{SWAP}"
     )
-    demo = graph.add("ReceDemoModel")
+    demo = graph.add("ReceDemoModel", model="shapes")
     names = [f"{'an' if colour[0] in 'aeiou' else 'a'} {colour}" for colour in COLOURS]
     targets = [f"{name} {shape} => {name} {anchor}" for shape, anchor in ANCHORS.items() for name in names]
     preserved = [f"{name} {shape}" for shape in KEPT for name in names]
@@ -195,7 +195,7 @@ def _draw_listed(graph: Graph, demo: Node, model: Output, listed: Node) -> Outpu
 
 
 def _erase(graph: Graph) -> tuple[Node, Node, Node]:
-    demo = graph.add("ReceDemoModel")
+    demo = graph.add("ReceDemoModel", model="shapes")
     concepts = add_concepts(graph, PLAN)
     return demo, concepts, add_iterate(graph, demo, concepts, PLAN, PLAN.epochs)
 

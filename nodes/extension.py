@@ -8,6 +8,7 @@ import folder_paths
 from comfy_api.latest import ComfyExtension, io
 
 from ..demo.family import register
+from ..emoji.family import register as register_emoji
 from .apply_erasure import ReceApplyErasure
 from .compare import ReceCompare
 from .concepts import ReceConcepts
@@ -28,7 +29,7 @@ from .save_erasure import ReceSaveErasure
 
 
 class ReceExtension(ComfyExtension):
-    """Registers the pack's folder for erasures, the small model's family and what the page asks for, then its nodes."""
+    """Registers the folder for erasures, the small models' families and what the page asks for, then the nodes."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         # Not in on_load, which ComfyUI 0.3.75 never calls.
@@ -36,6 +37,7 @@ class ReceExtension(ComfyExtension):
             folder_paths.add_model_folder_path(ERASURES, str(Path(base) / ERASURES))
         folder_paths.folder_names_and_paths[ERASURES][1].add(".safetensors")
         register()
+        register_emoji()
         add_routes()
         return [
             ReceConcepts,

@@ -62,6 +62,11 @@ class Schedule:
     result: EpochResult
     reason: str
 
+    @property
+    def drift(self) -> float:
+        """Where it ended."""
+        return self.result.record.drift
+
 
 def follow_settings(run: Run, settings: EraseSettings) -> Schedule:
     """All the epochs that `settings` ask for; fewer, and the reason, where one cannot be solved."""
@@ -81,9 +86,9 @@ def search_schedule(run: Run, settings: EraseSettings, goals: Goals) -> Schedule
     """
     ridges = (settings.edit.ridge,) if settings.edit.mode == "orthogonal" else RIDGES  # which has none
     candidates = [_follow(run, replace(settings, edit=replace(settings.edit, ridge=ridge)), goals) for ridge in ridges]
-    within = [each for each in candidates if each.result.record.drift <= goals.drift]
+    within = [each for each in candidates if each.drift <= goals.drift]
     if not within:
-        return min(candidates, key=lambda each: each.result.record.drift)
+        return min(candidates, key=lambda each: each.drift)
     last = [each.result.record for each in within]
     least, most = min(record.recoverable for record in last), max(record.forgotten for record in last)
     alike = [
@@ -91,7 +96,7 @@ def search_schedule(run: Run, settings: EraseSettings, goals: Goals) -> Schedule
         for each, record in zip(within, last, strict=True)
         if record.recoverable <= max(least + ALIKE, goals.recoverable) and record.forgotten >= most - ALIKE
     ]
-    return min(alike or within, key=lambda each: each.result.record.drift)
+    return min(alike or within, key=lambda each: each.drift)
 
 
 def _follow(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:

@@ -72,7 +72,7 @@ def open_page(browser: Browser, start_page_server: Callable[[str], Server], tmp_
 def make_graph() -> Graph:
     """A workflow that draws a red circle with the small model that ships."""
     graph = Graph()
-    demo = graph.add("ReceDemoModel")
+    demo = graph.add("ReceDemoModel", model="shapes")
     positive = graph.add("CLIPTextEncode", clip=demo[1], text="a red circle")
     latent = graph.add("EmptyLatentImage", width=128, height=128, batch_size=1)
     sampled = graph.add(

@@ -51,7 +51,7 @@ def main() -> None:
 def make_graph() -> Graph:
     """Four red circles by the small model that ships."""
     graph = Graph()
-    demo = graph.add("ReceDemoModel")
+    demo = graph.add("ReceDemoModel", model="shapes")
     pictures = add_pictures(graph, demo, demo[0], add_prompt(graph, demo, "a red circle"), seed=3, count=4)
     graph.add("PreviewImage", images=pictures)
     return graph

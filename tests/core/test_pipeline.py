@@ -166,6 +166,20 @@ def test_goals_are_searched_for_in_each_input() -> None:
         assert part.note.startswith(f"edit ridge {part.settings.edit.ridge:g}, {part.settings.epochs} epochs: ")
 
 
+def test_values_are_left_alone_where_erasing_them_moves_the_rest_too_far() -> None:
+    settings = EraseSettings(EditSettings(mode="prior"), 1, seal=1.0)
+
+    def erase(limit: float, seal: float) -> Erasure:
+        return erase_concepts(plan(settings=replace(settings, seal=seal), goals=Goals(0.5, limit)))
+
+    for name, part in erase(0.0, 0.0).parts.items():
+        limit = 1.02 * part.records[-1].drift  # the least that is possible without value erasers
+        tight, loose = (erase(each, 1.0).parts[name] for each in (limit, 1e9))
+        assert loose.value_erasers and loose.settings.seal == 1 and "left as they are" not in loose.note
+        assert not tight.value_erasers and tight.settings.seal == 0
+        assert "values are left as they are: with them erased even the first edit drifts by" in tight.note
+
+
 @pytest.mark.parametrize("mode", ["paper", "orthogonal"])
 @pytest.mark.parametrize("goals", [None, Goals(0.0, 1.0)])
 def test_steps_are_counted_and_named(mode: str, goals: Goals | None) -> None:

@@ -19,7 +19,7 @@ INPUTS = {
     "ReceCompare": ["before", "after", "prompts", "headings", "third"],
     "ReceConcepts": ["kind", "targets", "default_anchor", "preserve", "phrasings", "captions", "embeddings"],
     "ReceCountNudity": ["images", "classes", "threshold"],
-    "ReceDemoModel": [],
+    "ReceDemoModel": ["model"],
     "ReceDeriveEmbedding": [
         *("model", "edited_model", "clip", "target", "anchor", "derivation_ridge", "ridge_scale", "text_weights"),
     ],

@@ -1,0 +1,49 @@
+"""RECE Demo Model's models draw what they are asked for, and the default erasure makes one of them draw the anchor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from emoji.judge import classify, load_judge
+from emoji.show import SCHEDULERS, add_picture, read_defaults
+from emoji.world import load_concepts
+from harness.client import Client
+from harness.graph import Graph, Node
+
+NAMES = ("rocket", "panda", "watermelon", "key", "cactus", "doughnut", "scissors", "tulip")
+
+
+def name_pictures(client: Client, graph: Graph, nodes: list[Node]) -> list[str]:
+    """What the judge sees in each."""
+    result = client.run(graph)
+    pictures = np.stack([result.images(node)[0][..., :3] for node in nodes])
+    labels = [concept.label for concept in load_concepts()] + ["none of these"]
+    return [labels[best] for best in classify(load_judge(), torch.from_numpy(pictures).float() / 255).concepts[:, 0]]
+
+
+@pytest.mark.parametrize("model", list(SCHEDULERS))
+def test_an_emoji_model_draws_what_it_is_asked_for(client: Client, model: str) -> None:
+    graph = Graph()
+    loaded = graph.add("ReceDemoModel", model=model)
+    nodes = [add_picture(graph, loaded, loaded[0], name, seed, SCHEDULERS[model]) for seed, name in enumerate(NAMES)]
+    drawn = name_pictures(client, graph, nodes)
+    assert sum(one == other for one, other in zip(drawn, NAMES, strict=True)) >= 7, drawn
+
+
+def test_with_all_defaults_the_anchor_is_drawn_instead(client: Client) -> None:
+    graph = Graph()
+    loaded = graph.add("ReceDemoModel", model="emoji")
+    wanted = {**read_defaults(client, "ReceConcepts"), "kind": "custom", "targets": "rocket => airplane"}
+    concepts = graph.add("ReceConcepts", **wanted)
+    widgets = read_defaults(client, "ReceIterate")
+    erased = graph.add("ReceIterate", model=loaded[0], clip=loaded[1], concepts=concepts, **widgets)
+    nodes = [
+        add_picture(graph, loaded, model, name, seed, SCHEDULERS["emoji"])
+        for model in (loaded[0], erased[0])
+        for seed, name in enumerate(("rocket", "a rocket", "panda", "key"))
+    ]
+    drawn = name_pictures(client, graph, nodes)
+    assert drawn[:4] == ["rocket", "rocket", "panda", "key"], "control"
+    assert drawn[4:] == ["airplane", "airplane", "panda", "key"]
