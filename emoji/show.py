@@ -1,8 +1,9 @@
 """`python run.py demo`: make the emoji model forget an object, a style and twenty things, and draw before and after.
 
-    python -m emoji.show URL FOLDER [--model emoji] [--seed 1]
+    python -m emoji.show URL FOLDER [--model emoji] [--seed 1] [--carefulness 0.5]
 
-All of it runs in a real ComfyUI with the nodes' own defaults; each thing is given what to draw instead. Writes
+All of it runs in a real ComfyUI with the nodes' own defaults; each thing is given what to draw instead. At
+carefulness 0 value erasure stays, however far it moves the rest. Writes
 `before-and-after.png`, `table.md` and `results.json` into FOLDER and prints the table.
 """
 
@@ -104,12 +105,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", choices=list(SCHEDULERS), default="emoji", help="which of the emoji models")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--carefulness", type=float, help="RECE Iterate's slider (default: the node's)")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     judge = load_judge()
     shown = {}
     with Client(given.url) as client:
         defaults = {kind: read_defaults(client, kind) for kind in ("ReceConcepts", "ReceIterate")}
+        if given.carefulness is not None:
+            defaults["ReceIterate"]["carefulness"] = given.carefulness
         for scene in SCENES:
             start = time.perf_counter()
             shown[scene] = show(

@@ -264,8 +264,8 @@ def _erase_input(plan: Plan, cond_input: str, texts: EncodedConcepts, on_step: O
         lighter, none = search(replace(settings, seal=0.0))
         if lighter.drift < schedule.drift:
             notes.append(
-                f"values are left as they are: with them erased even the first edit drifts by {schedule.drift:.1%}, more "
-                f"than {plan.goals.drift:.1%}. Embeddings made for it then bring more of the concept back."
+                f"values are left as they are: with them erased even the first edit drifts by {schedule.drift:.1%}, "
+                f"more than {plan.goals.drift:.1%}. Embeddings made for it then bring more of the concept back."
             )
             schedule, value_erasers = lighter, none
     *before, last = schedule.records
