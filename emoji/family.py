@@ -35,10 +35,12 @@ class _Stored:
     """What both families do to the weights of a file: eight bits are expanded, and the table of tokens."""
 
     def process_unet_state_dict(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
-        return expand(state_dict)
+        named: dict[str, Tensor] = super().process_unet_state_dict(expand(state_dict))  # type: ignore[misc]
+        return named  # newer hosts give the norms of Flux other names
 
     def process_vae_state_dict(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
-        return expand(state_dict)
+        named: dict[str, Tensor] = super().process_vae_state_dict(expand(state_dict))  # type: ignore[misc]
+        return named
 
     def process_clip_state_dict(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
         named: dict[str, Tensor] = super().process_clip_state_dict(state_dict)  # type: ignore[misc]

@@ -21,16 +21,34 @@ KEPT = ("ring", "square", "cross", "triangle", "ellipse", "rectangle")
 
 
 def first_try() -> Graph:
-    """Before and after, same prompt and seed."""
+    """Before and after, same prompt and seeds, with all defaults."""
     graph = Graph()
     graph.note(
-        "# Make a model forget\n\nThe small model that ships with the pack forgets *circle* and draws a square. "
-        f"Press **Run**: first as it was, then after **RECE Iterate**, with the same prompt and seed.\n\n{SWAP}"
+        "# Make a model forget\n\nA small model that ships with the pack forgets *pizza* and draws a taco. Press "
+        "**Run**. Then type something else into *targets*, such as `dog => cat`, and ask for it in the prompt.\n\n" + SWAP
     )
-    demo, _, erased = _erase(graph)
-    for title, model in (("Before", demo[0]), ("After", erased[0])):
-        with graph.group(title):
-            _save(graph, demo, model, add_prompt(graph, demo, "a red circle"), title)
+    demo = graph.add("ReceDemoModel", model="emoji")
+    concepts = graph.add("ReceConcepts", kind="custom", targets="pizza => taco")
+    erased = graph.add("ReceIterate", model=demo[0], clip=demo[1], concepts=concepts)
+    asked = {"positive": add_prompt(graph, demo, "a pizza"), "negative": add_prompt(graph, demo, "")}
+    asked["latent_image"] = graph.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=4)[0]
+    before, after = (
+        graph.add(
+            "KSampler",
+            model=model,
+            seed=7,
+            steps=12,
+            cfg=4.0,
+            sampler_name="euler",
+            scheduler="simple",
+            denoise=1.0,
+            **asked,
+        )
+        for model in (demo[0], erased[0])
+    )
+    pictures = [graph.add("VAEDecode", samples=each[0], vae=demo[2])[0] for each in (before, after)]
+    sheet = graph.add("ReceCompare", before=pictures[0], after=pictures[1], prompts="a pizza", headings="before, after")
+    graph.add("SaveImage", images=sheet[0], filename_prefix="rece/First try")
     return graph
 
 

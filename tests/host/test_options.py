@@ -20,6 +20,7 @@ OPTIONS: dict[str, dict[str, set[str]]] = {
         "captions": {"everyday captions"},
     },
     "ReceCountNudity": {"classes": {"paper", "all"}},
+    "ReceDemoModel": {"model": {"emoji", "emoji, U-Net", "shapes"}},
     "ReceDeriveEmbedding": RIDGE_SCALES,
     "ReceEditModel": EDIT,
     "ReceIterate": EDIT | {"schedule": {"automatic", "paper", "manual"}, "iteration": {"paper", "cumulative"}},

@@ -21,6 +21,7 @@ from harness.workflow import to_api, to_ui
 FOLDER = ROOT / "example_workflows"
 # What it saves; the others save four at each place.
 PICTURES = {
+    "first_try": 1,
     "artistic_style": 2,
     "audit_a_checkpoint": 1,
     "count_a_table": 1,
