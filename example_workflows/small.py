@@ -25,7 +25,8 @@ def first_try() -> Graph:
     graph = Graph()
     graph.note(
         "# Make a model forget\n\nA small model that ships with the pack forgets *pizza* and draws a taco. Press "
-        "**Run**. Then type something else into *targets*, such as `dog => cat`, and ask for it in the prompt.\n\n" + SWAP
+        "**Run**. Then type something else into *targets*, such as `dog => cat`, and ask for it in the prompt.\n\n"
+        + SWAP
     )
     demo = graph.add("ReceDemoModel", model="emoji")
     concepts = graph.add("ReceConcepts", kind="custom", targets="pizza => taco")
