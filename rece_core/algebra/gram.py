@@ -109,13 +109,13 @@ class SelfProduct:
         self._on_gpu = starts_slowly(like.device)
         self._waiting: list[Tensor] = []  # of a GPU, which multiplies them together
         self._rows = 0
-        self._sums: list[tuple[str, Tensor]] = []  # looked at in the end: one wait for a GPU instead of one a matrix
+        self._sizes: list[tuple[str, Tensor]] = []  # looked at in the end: one wait for a GPU instead of one a matrix
 
     def add(self, matrix: Tensor, name: str) -> None:
         """Add the product of one more W, (n, d)."""
         matrix = matrix.detach().to(self._part.device, self._part.dtype)
-        # A NaN or infinity anywhere in W shows in the sum of its numbers.
-        self._sums.append((name, matrix.sum()))
+        # A NaN or infinity anywhere in W, or in its product, shows in its norm or the square of that.
+        self._sizes.append((name, torch.linalg.vector_norm(matrix)))
         self._waiting.append(matrix)
         self._rows += matrix.shape[0]
         if not self._on_gpu or self._rows >= ROWS_IN_FLOAT32:
@@ -124,9 +124,10 @@ class SelfProduct:
             self._flush()
 
     def find_damaged(self) -> str | None:
-        """The name of the first W with NaN or infinite numbers; None where all are finite."""
-        finite = torch.isfinite(torch.stack([each for _, each in self._sums])).tolist()
-        return next((name for (name, _), each in zip(self._sums, finite, strict=True) if not each), None)
+        """The name of the first W with which the sum has NaN or infinite numbers; None where all are finite."""
+        traces = torch.stack([size for _, size in self._sizes]).square().cumsum(0)
+        finite = torch.isfinite(traces).tolist()
+        return next((name for (name, _), each in zip(self._sizes, finite, strict=True) if not each), None)
 
     def finish(self) -> Tensor:
         """The whole symmetric sum, (d, d) float64. Nothing can be added after it."""

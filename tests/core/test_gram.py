@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from random import Random
 
@@ -170,3 +171,10 @@ def test_weights_that_do_not_belong_together() -> None:
 def test_no_weights(accumulate: Callable[..., object]) -> None:
     with pytest.raises(ValueError, match=r"no weights were given; expected at least one"):
         accumulate([])
+
+
+def test_weights_whose_products_overflow_are_named_too() -> None:
+    weights = list(make_weights(0, 6))
+    huge = Weight(weights[1].name, weights[1].role, torch.full((4, 6), 1e20))
+    with pytest.raises(ValueError, match=rf"{re.escape(huge.name)} holds NaN or infinite numbers"):
+        accumulate_gram([weights[0], huge])
