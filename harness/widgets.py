@@ -58,6 +58,11 @@ def read_inputs(info: Mapping[str, Any]) -> list[Input]:
     ]
 
 
+def read_defaults(info: Mapping[str, Any]) -> dict[str, Any]:
+    """What the widgets of a node type show at first, by name, from its entry in /object_info."""
+    return {each.name: each.default for each in read_inputs(info) if each.is_widget}
+
+
 def save_values(info: Mapping[str, Any], values: Mapping[str, Any]) -> list[Any]:
     """The list of widget values that the page would save, from values by name; seeds stay fixed."""
     saved = []

@@ -20,7 +20,7 @@ TARGETS = f"{TARGET} => a blue square"
 ON_CPU = "--cpu" in device_arguments()
 # Of 255: what the order of sums and one rounding of weights may change in a picture; a GPU draws in float16 and TF32.
 ROUNDING = 2 if ON_CPU else 8
-CLEAR = 20  # of 255: a difference that anybody can see
+CLEAR = 30 if ON_CPU else 20  # of 255: a difference that anybody can see
 
 TEXTS = {
     "kind": "custom",

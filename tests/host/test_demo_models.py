@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
-from emoji.judge import classify, load_judge
-from emoji.show import SCHEDULERS, add_picture, read_defaults
+from emoji.judge import classify, load_judge, name_answer
+from emoji.show import SAMPLINGS, add_picture, collect
 from emoji.world import load_concepts
 from harness.client import Client
 from harness.graph import Graph, Node
+from harness.widgets import read_defaults
 
 NAMES = ("rocket", "panda", "watermelon", "key", "cactus", "doughnut", "scissors", "tulip")
 
@@ -18,16 +18,15 @@ NAMES = ("rocket", "panda", "watermelon", "key", "cactus", "doughnut", "scissors
 def name_pictures(client: Client, graph: Graph, nodes: list[Node]) -> list[str]:
     """What the judge sees in each."""
     result = client.run(graph)
-    pictures = np.stack([result.images(node)[0][..., :3] for node in nodes])
-    labels = [concept.label for concept in load_concepts()] + ["none of these"]
-    return [labels[best] for best in classify(load_judge(), torch.from_numpy(pictures).float() / 255).concepts[:, 0]]
+    verdicts = classify(load_judge(), torch.from_numpy(collect(result, nodes)).float() / 255)
+    return [name_answer(best, load_concepts()) for best in verdicts.concepts[:, 0].tolist()]
 
 
-@pytest.mark.parametrize("model", list(SCHEDULERS))
+@pytest.mark.parametrize("model", list(SAMPLINGS))
 def test_an_emoji_model_draws_what_it_is_asked_for(client: Client, model: str) -> None:
     graph = Graph()
     loaded = graph.add("ReceDemoModel", model=model)
-    nodes = [add_picture(graph, loaded, loaded[0], name, seed, SCHEDULERS[model]) for seed, name in enumerate(NAMES)]
+    nodes = [add_picture(graph, loaded, loaded[0], name, seed, SAMPLINGS[model]) for seed, name in enumerate(NAMES)]
     drawn = name_pictures(client, graph, nodes)
     assert sum(one == other for one, other in zip(drawn, NAMES, strict=True)) >= 7, drawn
 
@@ -35,12 +34,13 @@ def test_an_emoji_model_draws_what_it_is_asked_for(client: Client, model: str) -
 def test_with_all_defaults_the_anchor_is_drawn_instead(client: Client) -> None:
     graph = Graph()
     loaded = graph.add("ReceDemoModel", model="emoji")
-    wanted = {**read_defaults(client, "ReceConcepts"), "kind": "custom", "targets": "rocket => airplane"}
+    described = client.object_info()
+    wanted = {**read_defaults(described["ReceConcepts"]), "kind": "custom", "targets": "rocket => airplane"}
     concepts = graph.add("ReceConcepts", **wanted)
-    widgets = read_defaults(client, "ReceIterate")
+    widgets = read_defaults(described["ReceIterate"])
     erased = graph.add("ReceIterate", model=loaded[0], clip=loaded[1], concepts=concepts, **widgets)
     nodes = [
-        add_picture(graph, loaded, model, name, seed, SCHEDULERS["emoji"])
+        add_picture(graph, loaded, model, name, seed, SAMPLINGS["emoji"])
         for model in (loaded[0], erased[0])
         for seed, name in enumerate(("rocket", "a rocket", "panda", "key"))
     ]
