@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from harness.graph import Graph, Node, Output
@@ -9,6 +10,18 @@ from harness.graph import Graph, Node, Output
 from .plan import Plan
 
 PIXELS = 128
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """What suits a small model in the stock KSampler, beside euler."""
+
+    steps: int
+    cfg: float
+    scheduler: str
+
+
+SHAPES = Sampling(20, 5.0, "normal")
 # Widgets of RECE Edit Model and RECE Iterate: one edit as in the paper, without value erasure.
 EDIT: dict[str, Any] = {
     "erase_scale": 1.0,
@@ -88,21 +101,37 @@ def add_prompt(graph: Graph, demo: Node, text: str) -> Output:
     return graph.add("CLIPTextEncode", clip=demo[1], text=text)[0]
 
 
-def add_pictures(
-    graph: Graph, demo: Node, model: Output, positive: Output, seed: int, count: int, negative: str = ""
+def add_sampler(
+    graph: Graph, model: Output, positive: Output, negative: Output, latent: Output, seed: int, sampling: Sampling
 ) -> Output:
-    """IMAGE: `count` pictures by the stock KSampler, as the demo model likes it; `negative` is a prompt."""
-    sampled = graph.add(
+    """LATENT by the stock KSampler."""
+    return graph.add(
         "KSampler",
         model=model,
         seed=seed,
-        steps=20,
-        cfg=5.0,
+        steps=sampling.steps,
+        cfg=sampling.cfg,
+        scheduler=sampling.scheduler,
         sampler_name="euler",
-        scheduler="normal",
         positive=positive,
-        negative=add_prompt(graph, demo, negative),
-        latent_image=graph.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=count)[0],
+        negative=negative,
+        latent_image=latent,
         denoise=1.0,
-    )
-    return graph.add("VAEDecode", samples=sampled[0], vae=demo[2])[0]
+    )[0]
+
+
+def add_pictures(
+    graph: Graph,
+    demo: Node,
+    model: Output,
+    positive: Output,
+    seed: int,
+    count: int,
+    negative: str = "",
+    sampling: Sampling = SHAPES,
+) -> Output:
+    """IMAGE: `count` pictures by the stock KSampler; `negative` is a prompt."""
+    unwanted = add_prompt(graph, demo, negative)
+    latent = graph.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=count)[0]
+    sampled = add_sampler(graph, model, positive, unwanted, latent, seed, sampling)
+    return graph.add("VAEDecode", samples=sampled, vae=demo[2])[0]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+#: Where the weights that ship are.
+WEIGHTS = Path(__file__).parent / "weights"
 _STEP = ".int8_step"
 _SMALLEST = 1024
 

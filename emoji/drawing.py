@@ -14,9 +14,9 @@ from torch import Tensor
 
 from .autoencoder import CHANNELS, PIXELS_PER_LATENT
 from .family import ReceEmojiFlux, register
+from .generators import CFG, SAMPLER, SCHEDULERS, STEPS
 from .world import SIDE
 
-STEPS, CFG, SAMPLER = 12, 4.0, "euler"
 BATCH = 32
 _LATENT = (CHANNELS, SIDE // PIXELS_PER_LATENT, SIDE // PIXELS_PER_LATENT)
 
@@ -40,7 +40,7 @@ def load_model(path: Path) -> Model:
     register()
     patcher, clip, vae, _ = comfy.sd.load_checkpoint_guess_config(str(path))
     flow = isinstance(patcher.model.model_config, ReceEmojiFlux)
-    return Model(patcher, clip, vae, "simple" if flow else "normal")
+    return Model(patcher, clip, vae, SCHEDULERS["flux" if flow else "unet"])
 
 
 def encode(model: Model, texts: Sequence[str]) -> list[Any]:

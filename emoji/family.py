@@ -5,7 +5,6 @@ After `register()` it tells a file of either family by its weights, as it does a
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, ClassVar
 
 import comfy.latent_formats
@@ -16,12 +15,10 @@ import torch
 from comfy import sd1_clip
 from torch import Tensor
 
-from .compact import expand
+from .compact import WEIGHTS, expand
 from .generators import FLUX, UNET, Architecture
 from .text_model import EmojiClipModel, expand_token_table
 from .vae import teach_vae
-
-WEIGHTS = Path(__file__).parent / "weights"
 
 
 class ReceEmojiLatent(comfy.latent_formats.LatentFormat):

@@ -12,6 +12,10 @@ from .text_network import WIDTH
 
 Architecture = Literal["unet", "flux"]
 
+#: How they are sampled.
+STEPS, CFG, SAMPLER = 12, 4.0, "euler"
+SCHEDULERS: dict[Architecture, str] = {"unet": "normal", "flux": "simple"}
+
 UNET: dict[str, Any] = {
     "image_size": 16,
     "in_channels": CHANNELS,

@@ -5,6 +5,7 @@ It shares nothing with the generators but the world: its views of the pictures v
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .compact import expand
-from .world import FOLDER, SIDE, STYLES
+from .compact import WEIGHTS, expand
+from .world import SIDE, STYLES, Concept
 
-WEIGHTS = FOLDER / "weights" / "judge.safetensors"
+FILE = WEIGHTS / "judge.safetensors"
 CONCEPT_COUNT = 1221
 #: The number that stands for "none of these".
 NONE = CONCEPT_COUNT
@@ -65,11 +66,16 @@ class Judge(nn.Module):
         return self.concept(seen), self.style(seen)
 
 
-def load_judge(path: Path = WEIGHTS) -> Judge:
+def load_judge(path: Path = FILE) -> Judge:
     """The trained judge, float32 on the CPU."""
     judge = Judge()
     judge.load_state_dict(expand(load_file(path)))
     return judge.float().eval()
+
+
+def name_answer(answer: int, concepts: Sequence[Concept]) -> str:
+    """What an answer of the judge is called."""
+    return "none of these" if answer == NONE else concepts[answer].label
 
 
 @torch.no_grad()

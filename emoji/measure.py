@@ -18,8 +18,8 @@ import torch
 from scipy.stats import binomtest
 
 from .captions import write_caption
-from .judge import NONE, Verdicts, classify, load_judge
-from .training.host import WEIGHTS, prepare_host
+from .judge import FILE, NONE, Verdicts, classify, load_judge
+from .training.host import prepare_host
 from .world import STYLES, Concept, is_held_out, load_concepts
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="pictures for each row")
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=ROWS)
     parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--judge", type=Path, default=WEIGHTS / "judge.safetensors")
+    parser.add_argument("--judge", type=Path, default=FILE)
     parser.add_argument("--out", type=Path, help="a JSON file for the figures")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()

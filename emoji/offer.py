@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from .captions import write_caption
-from .judge import NONE, classify, load_judge
-from .training.host import WEIGHTS, prepare_host
+from .judge import FILE, classify, load_judge, name_answer
+from .training.host import prepare_host
 from .world import STYLES, Concept, load_concepts
 
 if TYPE_CHECKING:
@@ -61,11 +61,6 @@ def rank(
     return ranked
 
 
-def name(answer: int, concepts: Sequence[Concept]) -> str:
-    """What the judge's answer is called."""
-    return "none of these" if answer == NONE else concepts[answer].label
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
@@ -74,7 +69,7 @@ def main() -> None:
     parser.add_argument("--looks", type=int, default=4, help="pictures of each concept")
     parser.add_argument("--half", type=int, choices=(0, 1), default=0, help="0 to choose by, 1 to report")
     parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--judge", type=Path, default=WEIGHTS / "judge.safetensors")
+    parser.add_argument("--judge", type=Path, default=FILE)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--bfloat16", action="store_true", help="quicker, and near enough to choose by")
     options = parser.parse_args()
@@ -89,7 +84,10 @@ def main() -> None:
         model = load_model(options.checkpoint)
         ranked = rank(model, numbers, options.looks, options.half, options.judge, options.steps)
     best_first = sorted(ranked, key=lambda number: ranked[number], reverse=True)
-    told = {concepts[n].label: [ranked[n][0], round(ranked[n][1], 3), name(ranked[n][2], concepts)] for n in best_first}
+    told = {
+        concepts[n].label: [ranked[n][0], round(ranked[n][1], 3), name_answer(ranked[n][2], concepts)]
+        for n in best_first
+    }
     options.out.write_text(json.dumps(told, indent=0, ensure_ascii=False), encoding="utf-8")
     shares = [share for share, _, _ in ranked.values()]
     print(f"right {sum(shares) / len(shares):.1%} of {len(shares)} concepts; {sum(s >= 0.9 for s in shares)} at 90 %")

@@ -24,14 +24,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from harness.client import Client
+from demo.graphs import Sampling, add_pictures, add_prompt
+from harness.client import Client, Result
 from harness.graph import Graph, Node, Output
+from harness.widgets import read_defaults
 
-from .judge import Verdicts, classify, load_judge
+from .generators import CFG, SCHEDULERS, STEPS, Architecture
+from .judge import Verdicts, classify, load_judge, name_answer
 from .world import STYLES, load_concepts
 
-PIXELS, STEPS, CFG = 128, 12, 4.0
-SCHEDULERS = {"emoji": "simple", "emoji, U-Net": "normal"}
+ARCHITECTURES: dict[str, Architecture] = {"emoji": "flux", "emoji, U-Net": "unet"}
+SAMPLINGS = {name: Sampling(STEPS, CFG, SCHEDULERS[each]) for name, each in ARCHITECTURES.items()}
 TWENTY = {
     **{"pizza": "taco", "dog": "cat", "rose": "tulip", "guitar": "violin", "rocket": "airplane", "lion": "tiger"},
     **{"banana": "lemon", "umbrella": "balloon", "spider": "lady beetle", "trophy": "crown", "cigarette": "pencil"},
@@ -103,7 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="run.py demo", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("url")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", choices=list(SCHEDULERS), default="emoji", help="which of the emoji models")
+    parser.add_argument("--model", choices=list(SAMPLINGS), default="emoji", help="which of the emoji models")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--carefulness", type=float, help="RECE Iterate's slider (default: the node's)")
     given = parser.parse_args()
@@ -111,7 +114,8 @@ def main() -> None:
     judge = load_judge()
     shown = {}
     with Client(given.url) as client:
-        defaults = {kind: read_defaults(client, kind) for kind in ("ReceConcepts", "ReceIterate")}
+        described = client.object_info()
+        defaults = {kind: read_defaults(described[kind]) for kind in ("ReceConcepts", "ReceIterate")}
         if given.carefulness is not None:
             defaults["ReceIterate"]["carefulness"] = given.carefulness
         for scene in SCENES:
@@ -126,13 +130,6 @@ def main() -> None:
     (given.folder / "results.json").write_text(json.dumps(counted, indent=2), encoding="utf-8")
     draw_sheet(shown, given.folder / "before-and-after.png")
     print(f"\n{table}\nOpen {given.folder / 'before-and-after.png'}")
-
-
-def read_defaults(client: Client, kind: str) -> dict[str, Any]:
-    """What a node's widgets show at first."""
-    inputs = client.object_info()[kind]["input"]
-    described = {**inputs["required"], **inputs.get("optional", {})}
-    return {name: told[1]["default"] for name, told in described.items() if len(told) > 1 and "default" in told[1]}
 
 
 def show(
@@ -152,46 +149,37 @@ def show(
     prompts = [*scene.asked, *scene.others]
     nodes = {
         stage: [
-            add_picture(graph, loaded, source, text, seed + place, SCHEDULERS[model])
+            add_picture(graph, loaded, source, text, seed + place, SAMPLINGS[model])
             for place, (text, _) in enumerate(prompts)
         ]
         for stage, source in (("before", loaded[0]), ("after", erased[0]))
     }
     result = client.run(graph)
-    pictures = {stage: np.stack([result.images(node)[0][..., :3] for node in each]) for stage, each in nodes.items()}
+    pictures = {stage: collect(result, each) for stage, each in nodes.items()}
     hits = {}
     for stage, each in pictures.items():
-        right = list(are_right(judge(torch.from_numpy(each).float() / 255), [shows for _, shows in prompts]))
+        right = are_right(judge(torch.from_numpy(each).float() / 255), [shows for _, shows in prompts])
         hits[f"asked for, {stage}"] = sum(right[: len(scene.asked)])
         hits[f"others, {stage}"] = sum(right[len(scene.asked) :])
     return Shown(pictures["before"], pictures["after"], hits)
 
 
-def add_picture(graph: Graph, loaded: Node, model: Output, text: str, seed: int, scheduler: str) -> Node:
-    """PreviewImage of one picture by the stock sampler."""
-    positive, negative = (graph.add("CLIPTextEncode", clip=loaded[1], text=each)[0] for each in (text, ""))
-    latent = graph.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=1)[0]
-    sampled = graph.add(
-        "KSampler",
-        model=model,
-        seed=seed,
-        steps=STEPS,
-        cfg=CFG,
-        sampler_name="euler",
-        scheduler=scheduler,
-        positive=positive,
-        negative=negative,
-        latent_image=latent,
-        denoise=1.0,
-    )
-    return graph.add("PreviewImage", images=graph.add("VAEDecode", samples=sampled[0], vae=loaded[2])[0])
+def add_picture(graph: Graph, loaded: Node, model: Output, text: str, seed: int, sampling: Sampling) -> Node:
+    """PreviewImage of one picture."""
+    positive = add_prompt(graph, loaded, text)
+    return graph.add("PreviewImage", images=add_pictures(graph, loaded, model, positive, seed, 1, sampling=sampling))
+
+
+def collect(result: Result, nodes: Sequence[Node]) -> np.ndarray:
+    """The picture of each node, (n, height, width, 3), uint8."""
+    return np.stack([result.images(node)[0][..., :3] for node in nodes])
 
 
 def are_right(verdicts: Verdicts, shows: Sequence[str]) -> list[bool]:
     """Whether each picture shows the concept, or the style, that it should."""
-    numbers, styles = {each.label: number for number, each in enumerate(load_concepts())}, list(STYLES)
+    concepts, styles = load_concepts(), list(STYLES)
     answers = zip(shows, verdicts.concepts[:, 0].tolist(), verdicts.styles.tolist(), strict=True)
-    return [styles[style] == name if name in STYLES else numbers[name] == best for name, best, style in answers]
+    return [name == (styles[style] if name in STYLES else name_answer(best, concepts)) for name, best, style in answers]
 
 
 def sizes(scene: Scene) -> dict[str, int]:

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from demo.graphs import PIXELS, add_concepts, add_derived, add_edit, add_iterate, add_pictures, add_prompt
+from demo.graphs import (
+    PIXELS,
+    Sampling,
+    add_concepts,
+    add_derived,
+    add_edit,
+    add_iterate,
+    add_pictures,
+    add_prompt,
+    add_sampler,
+)
 from demo.plan import Plan
 from demo.world import COLOURS
+from emoji.generators import CFG, SCHEDULERS, STEPS
 from harness.graph import Graph, Node, Output
 
 PLAN = Plan()
@@ -31,23 +42,13 @@ def first_try() -> Graph:
     demo = graph.add("ReceDemoModel", model="emoji")
     concepts = graph.add("ReceConcepts", kind="custom", targets="pizza => taco")
     erased = graph.add("ReceIterate", model=demo[0], clip=demo[1], concepts=concepts)
-    asked = {"positive": add_prompt(graph, demo, "a pizza"), "negative": add_prompt(graph, demo, "")}
-    asked["latent_image"] = graph.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=4)[0]
-    before, after = (
-        graph.add(
-            "KSampler",
-            model=model,
-            seed=7,
-            steps=12,
-            cfg=4.0,
-            sampler_name="euler",
-            scheduler="simple",
-            denoise=1.0,
-            **asked,
-        )
+    asked, empty = (add_prompt(graph, demo, text) for text in ("a pizza", ""))
+    latent = graph.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=4)[0]
+    sampled = [
+        add_sampler(graph, model, asked, empty, latent, 7, Sampling(STEPS, CFG, SCHEDULERS["flux"]))
         for model in (demo[0], erased[0])
-    )
-    pictures = [graph.add("VAEDecode", samples=each[0], vae=demo[2])[0] for each in (before, after)]
+    ]
+    pictures = [graph.add("VAEDecode", samples=each, vae=demo[2])[0] for each in sampled]
     sheet = graph.add("ReceCompare", before=pictures[0], after=pictures[1], prompts="a pizza", headings="before, after")
     graph.add("SaveImage", images=sheet[0], filename_prefix="rece/First try")
     return graph

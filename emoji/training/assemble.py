@@ -16,8 +16,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ..compact import WEIGHTS
 from ..generators import Architecture
-from .host import STATE, WEIGHTS, weights_file
+from .host import STATE, weights_file
 
 #: Before the names of each part: what the host's checkpoints of that kind say.
 _PREFIXES: dict[Architecture, dict[str, str]] = {

@@ -11,7 +11,6 @@ from demo.training.host import prepare_host as find_host
 
 STATE = REPOSITORY / "out" / "emoji_train"
 DATA = REPOSITORY / "out" / "emoji"
-WEIGHTS = REPOSITORY / "emoji" / "weights"
 PARTS = ("autoencoder", "judge", "text", "flux", "unet")
 
 
