@@ -1,7 +1,7 @@
 """Fill the table, resumably: what is in the JSON file already is not drawn again.
 
-python -m evaluate FOLDER URL=INPUT_FOLDER ... [--per-prompt N] [--quick | --tasks NAME ...] [--rows NAME ...]
-                   [--gradient N] [--drift]
+python -m evaluate FOLDER URL=INPUT_FOLDER ... [--world NAME] [--half NAME] [--per-prompt N]
+                   [--quick | --tasks NAME ...] [--rows NAME ...] [--gradient N] [--drift]
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from demo.judge import load_judge
+from emoji.show import SAMPLINGS
 from harness.client import Client
 
 from .drift import write_drift, write_drift_chart
+from .emoji import HALVES, load_emoji
 from .experiment import ATTACKS, GRADIENT_ATTACKS, Experiment, Pictures, measure_change
-from .methods import DRIFTING, METHODS, ORIGINAL, Method
+from .methods import DRIFTING, METHODS, ORIGINAL, WITHOUT_ANCHORS, Method
+from .shapes import load_shapes
 from .table import DRIFT, KEPT_UNSEEN, Cells, write_chart, write_tables
-from .tasks import TASKS, Task
+from .world import Task
 
-ERASED = "by name"
+SHAPES = "shapes"
+ROWS = (*METHODS, *WITHOUT_ANCHORS)
 _DRAWN_BEFORE: dict[tuple[str, str], Pictures] = {}  # the original's pictures, by task and column
 
 
@@ -64,8 +67,13 @@ class Table:
 
 def main() -> None:
     given = parse_arguments()
-    rows = [method for method in METHODS if method.name in given.rows]
-    table = Table("table", rows, fill_row, write_tables, write_chart)
+    world = load_shapes() if given.world == SHAPES else load_emoji(given.world, given.half)
+    unknown = set(given.tasks or ()) - {task.name for task in world.tasks}
+    if unknown:
+        raise SystemExit(f"no task is called {unknown.pop()!r}; expected of {[task.name for task in world.tasks]}")
+    methods = METHODS if given.world == SHAPES else ROWS
+    rows = [method for method in methods if method.name in given.rows]
+    table = Table(name_file(given), rows, fill_row, write_tables, write_chart)
     if given.drift:
         table = Table("drift", (ORIGINAL, *DRIFTING), fill_drift, write_drift, write_drift_chart)
     given.folder.mkdir(parents=True, exist_ok=True)
@@ -73,14 +81,18 @@ def main() -> None:
     servers: SimpleQueue[str] = SimpleQueue()
     for server in given.servers:
         servers.put(server)
-    tasks = TASKS[:1] if given.quick else [task for task in TASKS if task.name in given.tasks]
+    tasks = (
+        world.tasks[:1]
+        if given.quick
+        else [task for task in world.tasks if not given.tasks or task.name in given.tasks]
+    )
 
     def work(job: tuple[Task, Method]) -> None:
         (task, method), start, server = job, time.perf_counter(), servers.get()
         try:
             url, _, inputs = server.partition("=")
             with Client(url) as client:
-                experiment = Experiment(client, Path(inputs), load_judge(), task, given.per_prompt)
+                experiment = Experiment(client, Path(inputs), world, task, given.per_prompt)
                 table.fill(experiment, method, results, given)
         finally:
             servers.put(server)
@@ -95,19 +107,32 @@ def main() -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="run.py evaluate", description="Compare ways to make the demo model forget.")
+    parser = argparse.ArgumentParser(
+        prog="run.py evaluate", description="Compare ways to make a model that ships forget."
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("servers", nargs="+")
     parser.add_argument("--per-prompt", type=int, default=1, help="pictures of each prompt (default: 1)")
     parser.add_argument("--quick", action="store_true", help="the first task alone")
-    names, rows = [task.name for task in TASKS], [method.name for method in METHODS]
-    parser.add_argument("--tasks", nargs="+", choices=names, default=names, metavar="NAME", help=f"of {names}")
+    parser.add_argument("--world", choices=[SHAPES, *SAMPLINGS], default=SHAPES, help="which model (default: shapes)")
+    parser.add_argument("--half", choices=HALVES, default=HALVES[-1], help="of the emoji (default: %(default)s)")
+    parser.add_argument("--tasks", nargs="+", metavar="NAME", help="of the world's (default: all)")
+    rows = [method.name for method in ROWS]
     parser.add_argument("--rows", nargs="+", choices=rows, default=rows, metavar="NAME", help=f"of {rows}")
     parser.add_argument("--gradient", type=int, default=0, help="prompts to attack by gradient, slow (default: 0)")
     parser.add_argument(
         "--drift", action="store_true", help="another table: what erasures that drift little to much still draw"
     )
     return parser.parse_args()
+
+
+def name_file(given: argparse.Namespace) -> str:
+    """What the results of a world are called."""
+    if given.world == SHAPES:
+        return "table"
+    return "_".join(
+        ["emoji_unet" if "U-Net" in given.world else "emoji", *([given.half] if given.half == HALVES[0] else [])]
+    )
 
 
 def fill_row(experiment: Experiment, method: Method, results: Results, given: argparse.Namespace) -> None:
@@ -145,11 +170,13 @@ def put_drift(experiment: Experiment, method: Method, results: Results) -> None:
 
 def compare(experiment: Experiment, column: str, after: Pictures) -> dict[str, Any]:
     """What the original drew for the same prompts and seeds, beside it; for two of the columns."""
-    if column not in (KEPT_UNSEEN, ERASED):
+    asked = experiment.task.questions()
+    erased = next(each for each in ("in a style", "by name") if each in asked)
+    if column not in (KEPT_UNSEEN, erased):
         return {}
     key = (experiment.task.name, column)
     if key not in _DRAWN_BEFORE:
-        _DRAWN_BEFORE[key] = experiment.ask(ORIGINAL, experiment.task.questions()[column])
+        _DRAWN_BEFORE[key] = experiment.ask(ORIGINAL, asked[column])
     before = _DRAWN_BEFORE[key]
     if column == KEPT_UNSEEN:
         return {"pixel change": measure_change(before, after)}

@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from demo.graphs import PIXELS, add_pictures, add_prompt
-from demo.judge import Judge, Verdict, classify
-from demo.world import COLOURS
 from harness.client import Client
 from harness.graph import Graph, Node, Output
 
 from .methods import FIRST_EDIT, Method
-from .tasks import ANCHORS, Question, Task
+from .world import Question, Task, World
 
 # Closed-form attacks: widgets of the node, which model the embedding is derived from, and how pairs show the concept.
 # Strengths are those at which an attack succeeds on the original: published ones (η 3 for nudity) are other models'.
@@ -39,11 +36,13 @@ SEED = 11
 BATCH = 8  # prompts in one run of the sampler
 ATTACKED, PER_ATTACK = 8, 2  # prompts that are attacked in closed form, and pictures of each
 PER_GRADIENT_ATTACK = 4
+EVERYDAY = "everyday captions"  # those that ship
+CLEAR = "clearly something"
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """What came out for some questions: pictures (n, 128, 128, 3) uint8 and the question of each."""
+    """What came out for some questions: pictures (n, side, side, 3) uint8 and the question of each."""
 
     pixels: np.ndarray
     questions: list[Question]
@@ -52,18 +51,20 @@ class Pictures:
 class Experiment:
     """Draws and judges on one server."""
 
-    def __init__(self, client: Client, inputs: Path, judge: Judge, task: Task, per_prompt: int) -> None:
-        self.client, self.judge, self.task, self.per_prompt = client, judge, task, per_prompt
-        self._captions = f"captions_{'_'.join(task.erased)}.txt"
-        inputs.mkdir(parents=True, exist_ok=True)
-        (inputs / self._captions).write_text(task.captions(), encoding="utf-8")
+    def __init__(self, client: Client, inputs: Path, world: World, task: Task, per_prompt: int) -> None:
+        self.client, self.world, self.task, self.per_prompt = client, world, task, per_prompt
+        self._captions, captions = EVERYDAY, task.captions()
+        if captions:
+            self._captions = f"captions_{task.negative.replace(', ', '_')}.txt"
+            inputs.mkdir(parents=True, exist_ok=True)
+            (inputs / self._captions).write_text(captions, encoding="utf-8")
 
     def ask(self, method: Method, questions: Sequence[Question]) -> Pictures:
         """Every question as a prompt."""
         graph, demo = self._begin()
         model = self._add_model(graph, demo, method)
         asked = [(question, add_prompt(graph, demo, question.prompt)) for question in questions]
-        return self._run(graph, demo, model, asked, self.per_prompt, ", ".join(self.task.erased) * method.negative)
+        return self._run(graph, demo, model, asked, self.per_prompt, self.task.negative * method.negative)
 
     def measure_drift(self, method: Method) -> float:
         """What RECE Iterate says in the end of how far the probes have moved; in percent."""
@@ -82,7 +83,7 @@ class Experiment:
         asked = []
         for question in self.task.questions()["by name"][:ATTACKED]:
             with_concept, without_concept = self.task.pairs(question.label, described=described)
-            anchor = question.prompt.replace(question.label, ANCHORS[question.label])
+            anchor = self.task.put_anchor(question)
             widgets = {
                 "anchor": anchor,
                 "derivation_ridge": 0.1,
@@ -113,46 +114,53 @@ class Experiment:
 
     def count(self, pictures: Pictures) -> dict[str, int]:
         """How many show what was asked, and n."""
-        verdicts = self._judge(pictures)
-        hits = sum(q.is_shown(verdict) for q, verdict in zip(pictures.questions, verdicts, strict=True))
-        return {"hits": hits, "n": len(verdicts)}
+        seen = self.world.judge(pictures.pixels)
+        hits = sum(question.is_shown(each) for question, each in zip(pictures.questions, seen, strict=True))
+        return {"hits": hits, "n": len(seen)}
 
     def count_what_stays(self, before: Pictures, after: Pictures) -> dict[str, dict[str, int]]:
-        """Of pictures of the erased: in how many colour, place and background are as in the original's."""
-        was, now = self._judge(before), self._judge(after)
-        named = [next((c for c in COLOURS if c in q.prompt), None) for q in after.questions]
-        colours = [verdict.colour == (name or old.colour) for name, old, verdict in zip(named, was, now, strict=True)]
+        """Of pictures of the erased: in how many look, place and background are as asked for, or as the original's.
+
+        Where the judge can tell, also how many show something clearly.
+        """
+        was, now = self.world.judge(before.pixels), self.world.judge(after.pixels)
+        looks = [
+            new.look == (question.look or old.look)
+            for question, old, new in zip(after.questions, was, now, strict=True)
+        ]
         grounds, centres = zip(*(map(find_ground_and_centre, (before.pixels, after.pixels))), strict=True)
         same_ground = np.abs(grounds[0] - grounds[1]).max(-1) < 0.2
         same_place = np.linalg.norm(centres[0] - centres[1], axis=-1) < 0.1
-        counted = {"colour": sum(colours), "background": int(same_ground.sum()), "place": int(same_place.sum())}
-        return {f"{name} stays": {"hits": hits, "n": len(now)} for name, hits in counted.items()}
-
-    def _judge(self, pictures: Pictures) -> list[Verdict]:
-        return classify(self.judge, torch.from_numpy(pictures.pixels).float() / 255)
+        counted = {"background stays": int(same_ground.sum()), "place stays": int(same_place.sum())}
+        if not self.task.erases_look:
+            counted[f"{self.world.look} stays"] = sum(looks)
+        clear = [each.clear for each in now if each.clear is not None]
+        if clear:
+            counted[CLEAR] = sum(clear)
+        return {name: {"hits": hits, "n": len(now)} for name, hits in counted.items()}
 
     def _begin(self) -> tuple[Graph, Node]:
         graph = Graph()
-        return graph, graph.add("ReceDemoModel", model="shapes")
+        return graph, graph.add("ReceDemoModel", model=self.world.model)
 
     def _add_model(self, graph: Graph, demo: Node, method: Method) -> Output:
         if method.widgets is None:
             return demo[0]
-        model = self._add_erasure(graph, demo, method.widgets)
+        model = self._add_erasure(graph, demo, method)
         if not method.hardened:
             return model
         found = [
             _optimise(graph, demo, model, HARDENED_AGAINST, question, SEED + number)
             for number, question in enumerate(self.task.questions()["by name"][HARDENED_PROMPTS])
         ]
-        return self._add_erasure(graph, demo, method.widgets, embeddings=_combine(graph, found))
+        return self._add_erasure(graph, demo, method, embeddings=_combine(graph, found))
 
-    def _add_erasure(self, graph: Graph, demo: Node, widgets: dict[str, Any], **inputs: Output) -> Output:
+    def _add_erasure(self, graph: Graph, demo: Node, method: Method, **inputs: Output) -> Output:
         concepts = graph.add(
             "ReceConcepts",
             kind="custom",
             targets=self.task.targets,
-            default_anchor="",
+            default_anchor=method.anchor,
             preserve=self.task.preserve,
             phrasings="by kind",
             captions=self._captions,
@@ -164,7 +172,7 @@ class Experiment:
             clip=demo[1],
             concepts=concepts[0],
             probes=self.task.probes(),
-            **widgets,
+            **(method.widgets or {}),
         )[0]
 
     def _run(
@@ -182,7 +190,7 @@ class Experiment:
             questions, embeddings = zip(*asked[first : first + BATCH], strict=True)
             stacked = graph.add("EvaluateStackPrompts", conditioning=_combine(graph, embeddings))[0]
             count = len(questions) * per_prompt
-            pictures = add_pictures(graph, demo, model, stacked, SEED + number, count, negative)
+            pictures = add_pictures(graph, demo, model, stacked, SEED + number, count, negative, self.world.sampling)
             nodes.append(graph.add("PreviewImage", images=pictures))
             shown += per_prompt * questions
         result = self.client.run(graph)

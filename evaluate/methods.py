@@ -13,17 +13,29 @@ from demo.graphs import ITERATE
 class Method:
     """One row of the table. widgets: of RECE Iterate, None for the original model; negative: a negative prompt.
 
-    hardened: whether it erases twice, the second time with what concept inversion found after the first.
+    hardened: whether it erases twice, the second time with what concept inversion found after the first. anchor: what
+    targets without an anchor act like, where RECE Concepts is not to choose.
     """
 
     name: str
     widgets: dict[str, Any] | None = None
     negative: bool = False
     hardened: bool = False
+    anchor: str = ""
 
 
-def _iterate(name: str, hardened: bool = False, **changes: Any) -> Method:
-    return Method(name, {**ITERATE, **changes}, hardened=hardened)
+def _iterate(name: str, hardened: bool = False, anchor: str = "", **changes: Any) -> Method:
+    return Method(name, {**ITERATE, **changes}, hardened=hardened, anchor=anchor)
+
+
+# What RECE Iterate does where nothing is changed.
+_DEFAULT: dict[str, Any] = {
+    "schedule": "automatic",
+    "mode": "prior",
+    "seal": 1.0,
+    "epochs": 3,
+    "iteration": "cumulative",
+}
 
 
 ORIGINAL = Method("original")
@@ -43,15 +55,12 @@ METHODS = (
     _iterate("strict + value erasure", mode="strict", seal=1.0),
     _iterate("orthogonal + value erasure", mode="orthogonal", seal=1.0),
     _iterate("prior + value erasure, hardened", hardened=True, mode="prior", seal=1.0),
-    # What RECE Iterate does where nothing is changed.
-    _iterate(
-        "automatic, prior + value erasure",
-        schedule="automatic",
-        mode="prior",
-        seal=1.0,
-        epochs=3,
-        iteration="cumulative",
-    ),
+    _iterate("automatic, prior + value erasure", **_DEFAULT),
+)
+# Beside these, where targets have no anchors of their own.
+WITHOUT_ANCHORS = (
+    _iterate("automatic, prior", **{**_DEFAULT, "seal": 0.0}),
+    _iterate("automatic, prior + value erasure, onto one space", anchor=" ", **_DEFAULT),
 )
 
 

@@ -10,19 +10,31 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
-from .experiment import ATTACKS, GRADIENT_ATTACKS
-from .methods import METHODS
+from .experiment import ATTACKS, CLEAR, GRADIENT_ATTACKS
+from .methods import METHODS, WITHOUT_ANCHORS
 
 Row = TypeVar("Row")
-ORDER = [method.name for method in METHODS]
+ORDER = [method.name for method in (*METHODS, *WITHOUT_ANCHORS)]
 Cells = dict[str, dict[str, dict[str, Any]]]
-FORGOTTEN = ("by name", "by synonym", "in other phrasings", "by description", "floor")
+FORGOTTEN = (
+    "by name",
+    "by synonym",
+    "in other phrasings",
+    "by description",
+    "in a style",
+    "others of the group",
+    "floor",
+)
 KEPT_UNSEEN = "kept, other phrasings"
 KEPT = (
     "kept, preserved words",
+    "kept, by name",
     KEPT_UNSEEN,
     "lookalikes",
+    "near relatives",
+    CLEAR,
     "colour stays",
+    "style stays",
     "background stays",
     "place stays",
 )
@@ -36,9 +48,10 @@ SECTIONS = {
 
 
 def write_tables(cells: Cells) -> str:
-    """All tasks together, then each task; see `write_rows`."""
-    headed = {f"Erased: {task}": rows for task, rows in cells.items()}
-    if len(cells) > 1:
+    """All tasks together, then each task, or only those of a kind together, see `pool_kinds`; see `write_rows`."""
+    kinds = pool_kinds(cells)
+    headed = {f"Erased: {task}": rows for task, rows in kinds.items()}
+    if len(kinds) == len(cells) > 1:
         headed = {"All tasks together": pool_tasks(cells), **headed}
     return "\n".join(f"### {heading}\n\n{write_rows(rows)}" for heading, rows in headed.items())
 
@@ -56,6 +69,14 @@ def write_rows(rows: Mapping[str, Mapping[str, Any]]) -> str:
             ]
             lines.append("")
     return "\n".join(lines)
+
+
+def pool_kinds(cells: Cells) -> Cells:
+    """Tasks of one kind together, by what their names begin with up to a colon."""
+    kinds: dict[str, Cells] = {}
+    for task, rows in cells.items():
+        kinds.setdefault(task.partition(":")[0], {})[task] = rows
+    return {kind: pool_tasks(tasks) for kind, tasks in kinds.items()}
 
 
 def pool_tasks(cells: Cells) -> dict[str, dict[str, Any]]:
@@ -93,6 +114,7 @@ def find_interval(cell: dict[str, int]) -> tuple[float, float]:
 
 def write_chart(cells: Cells, path: Path) -> None:
     """A panel a task: for each method, what is kept against the worst closed-form way to what was erased."""
+    cells = pool_kinds(cells)
     columns = min(len(cells), 2)
     rows_of_panels = -(-len(cells) // columns)
     figure = Figure(figsize=(max(7.0, 5.2 * columns), 4.6 * rows_of_panels + 0.8), layout="constrained")

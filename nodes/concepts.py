@@ -54,8 +54,9 @@ class ReceConcepts(io.ComfyNode):
                     "default_anchor",
                     default="",
                     tooltip="What targets without an anchor of their own shall act like. Left empty: 'art' for styles, "
-                    "one space (nothing in particular) for all else. A concrete sibling, such as 'dog' for 'snoopy', "
-                    "forgets better than a vague word.",
+                    "one space (nothing in particular) for nudity and unsafe, for all else a relative of each target "
+                    "that the text encoder finds, which the report names. A concrete sibling, such as 'dog' for "
+                    "'snoopy', forgets better than a vague word.",
                 ),
                 io.String.Input(
                     "preserve",

@@ -19,7 +19,7 @@ from ..rece_core.texts.presets import PROBES
 from .host import HostModel, Progress
 from .host_memory import Workplace, explain_out_of_memory
 from .host_texts import encode_inputs
-from .priors import make_priors
+from .priors import make_priors, make_words
 
 
 def make_edit_settings(*, edit_ridge: float, free_share: float, **widgets: Any) -> EditSettings:
@@ -76,6 +76,7 @@ def erase_model(
         probes=probes,
         goals=goals,
         pooled=widgets.get("pooled", True),
+        make_words=make_words,
     )
     place = Workplace(model.load_device, estimate_memory(plan))
     require_memory(plan, place.free)

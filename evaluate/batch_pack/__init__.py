@@ -27,7 +27,9 @@ async def comfy_entrypoint() -> Any:
 
         @classmethod
         def execute(cls, conditioning: Any) -> io.NodeOutput:
-            return io.NodeOutput([[torch.cat([tokens for tokens, _ in conditioning]), {}]])
+            pooled = [options["pooled_output"] for _, options in conditioning if "pooled_output" in options]
+            options = {"pooled_output": torch.cat(pooled)} if pooled else {}
+            return io.NodeOutput([[torch.cat([tokens for tokens, _ in conditioning]), options]])
 
     class Pack(ComfyExtension):
         async def get_node_list(self) -> list[Any]:

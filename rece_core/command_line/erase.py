@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
+from torch import Tensor
 
 from ..checkpoints.checkpoint import open_checkpoint
 from ..checkpoints.clip_texts import CheckpointTexts
@@ -17,6 +19,7 @@ from ..erasing.schedule import Goals, apply_schedule, resolve_concepts, resolve_
 from ..erasing.settings import AUTO, EditSettings, EraseSettings
 from ..sharing.erasure_file import save_erasure
 from ..storage.text_file import read_lenient
+from ..texts.anchors import Describe, describe_words
 from ..texts.concepts import Concepts
 from ..texts.presets import PROBES
 from ..texts.prior import parse_captions
@@ -31,6 +34,11 @@ def run(options: Namespace) -> str:
     encoders = find_encoders(checkpoint.file, checkpoint.model.family.name)
     check_files(options, checkpoint, options.save_erasure)
     texts = CheckpointTexts(checkpoint.file, encoders, load_tokenizer(options.tokenizer))
+
+    def make_words(describe: Describe, words: Sequence[str]) -> Tensor:
+        texts.expect(words)
+        return describe_words(describe, words)
+
     plan = plan_erasure(
         checkpoint.model,
         texts,
@@ -40,6 +48,7 @@ def run(options: Namespace) -> str:
         probes=options.probe or PROBES,
         goals=goals,
         pooled=options.pooled,
+        make_words=make_words,
     )
     texts.expect([*plan.texts.words, *plan.captions])
     require_memory(plan, psutil.virtual_memory().available)

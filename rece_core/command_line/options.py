@@ -91,7 +91,13 @@ def _add_concepts(parser: ArgumentParser) -> None:
         help="'name, name => anchor, anchor'; more by more --target",
     )
     add("--targets-file", metavar="FILE", type=Path, help="more targets from a text file, one a line")
-    add("--anchor", default="", metavar="TEXT", help="what targets without an anchor act like (default: the kind's)")
+    add(
+        "--anchor",
+        default="",
+        metavar="TEXT",
+        help="what targets without an anchor act like (default: 'art' for styles, one space for nudity and unsafe, for "
+        "all else a relative that the text encoder finds; ' ' for one space)",
+    )
     add("--preserve", action="append", default=[], metavar="TEXT", help="a text to keep; more by more --preserve")
     add("--preserve-file", metavar="FILE", type=Path, help="more texts to keep, one a line")
     add("--as-typed", action="store_true", help="erase names as they are, without the phrasings of the kind")

@@ -14,9 +14,11 @@ from ..models.fingerprint import Fingerprint, fingerprint, fingerprint_inputs
 from ..models.text_model import POOLED, TOKENS, CondInputs, OnStep, PreparedInputs, TextModel
 from ..models.weights import accumulate_gram
 from ..texts.alignment import EncodedText, average_texts
+from ..texts.anchors import MakeWords, choose_anchors, describe_text, describe_words
 from ..texts.concepts import Concepts
 from ..texts.presets import PROBES
 from ..texts.prior import Prior, accumulate_priors, choose_captions
+from ..texts.wording import count
 from .erase import EncodedConcepts, EpochResult, count_steps, iterate_erasure, prepare_solvers
 from .erasure import Erasure, Part
 from .schedule import RIDGES, Goals, Schedule, follow_settings, search_schedule
@@ -147,8 +149,12 @@ def plan_erasure(
     probes: Sequence[str] = PROBES,
     goals: Goals | None = None,
     pooled: bool = True,
+    make_words: MakeWords = describe_words,
 ) -> Plan:
-    """Settle how `concepts` are erased from `model` with a text encoder `encode`, which is called once here.
+    """Settle how `concepts` are erased from `model` with a text encoder `encode`.
+
+    `encode` is called once here, and for every candidate where a concept has no anchor, see `choose_anchors`, which is
+    given `make_words`.
 
     auto_ridges: choose the ridge scale of each conditioning input by the size of its embeddings. probes: texts to
     measure drift on. goals: search for edit ridge and epochs, see `schedule`. pooled: whether the pooled embedding is
@@ -162,6 +168,14 @@ def plan_erasure(
     left_alone = _leave_alone(model, prepared, given, pooled)
     prepared = {cond_input: texts for cond_input, texts in prepared.items() if cond_input not in left_alone}
     without_bias = _list_without_bias(model, tuple(prepared)) if settings.seal else ()
+    notes = {each: ["no value erasure: no bias to put back what texts have in common"] for each in without_bias}
+    without_anchor = sum(not each.anchors for each in concepts.concepts)
+    if without_anchor:
+        concepts = choose_anchors(
+            concepts, lambda text: describe_text(model.prepare_inputs(encode(text))[TOKENS][0]), make_words
+        )
+        told = f"{count(without_anchor, 'anchor')} chosen, as none was given: a relative of each target"
+        notes.setdefault(TOKENS, []).append(told)
     chosen = {}
     for cond_input, (text, *_) in prepared.items():
         scale = choose_ridge_scale(text.tokens) if auto_ridges else settings.edit.ridge_scale
@@ -173,7 +187,7 @@ def plan_erasure(
         encode,
         ConceptTexts.of(concepts, probes),
         chosen,
-        notes=dict.fromkeys(without_bias, "no value erasure: no bias to put back what texts have in common"),
+        notes={cond_input: "\n".join(told) for cond_input, told in notes.items()},
         left_alone=left_alone,
         encoder=fingerprint_inputs({source: given[source] for source in sources}),
         captions=choose_captions(concepts) if any(each.needs_prior for each in chosen.values()) else (),

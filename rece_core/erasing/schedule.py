@@ -183,14 +183,17 @@ def read_by_kind(
     """
     preset = get_preset(kind)
     phrasings = preset.phrasings if by_kind else (AS_TYPED,)
-    return read_concepts(targets, default_anchor or preset.anchor, preserve, phrasings, preset.targets)
+    anchor = default_anchor or ("" if preset.finds_anchor else preset.anchor)
+    return read_concepts(targets, anchor, preserve, phrasings, preset.targets)
 
 
 def apply_schedule(schedule: str, concepts: Concepts) -> Concepts:
-    """`concepts` as `schedule` erases them: `paper` takes names as typed, and keeps in the epochs what it does."""
+    """`concepts` as `schedule` erases them: `paper` takes names as typed, its own anchors, and keeps what it does."""
     if schedule != "paper":
         return concepts
-    return replace(concepts, phrasings=(AS_TYPED,), kept_in_epochs=get_preset(concepts.kind).kept_in_epochs)
+    preset = get_preset(concepts.kind)
+    anchored = tuple(replace(each, anchors=each.anchors or (preset.anchor,)) for each in concepts.concepts)
+    return replace(concepts, concepts=anchored, phrasings=(AS_TYPED,), kept_in_epochs=preset.kept_in_epochs)
 
 
 def resolve_settings(

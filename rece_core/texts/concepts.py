@@ -23,7 +23,10 @@ _COMMA = re.compile(r"(?<!\\),")  # '\,' is a comma that belongs to the text
 
 @dataclass(frozen=True)
 class Concept:
-    """What to forget, by all its `names` (synonyms), and the `anchors` it shall act like: the mean of several."""
+    """What to forget, by all its `names` (synonyms), and the `anchors` it shall act like: the mean of several.
+
+    Without anchors it is still open what it shall act like, see `anchors`.
+    """
 
     names: tuple[str, ...]
     anchors: tuple[str, ...]
@@ -31,6 +34,8 @@ class Concept:
     def describe(self) -> str:
         """As a user would write it."""
         names, anchors = (", ".join(text.replace(",", r"\,") for text in texts) for texts in (self.names, self.anchors))
+        if not self.anchors:
+            return f"{names} {ARROW} (something close, chosen when it is erased)"
         return f"{names} {ARROW} {anchors if anchors.strip() else '(one space)'}"
 
 
@@ -184,8 +189,9 @@ def read_concepts(
     """Read concepts as a user types them, mistakes included.
 
     `targets` holds a concept a line, as `name, synonym => anchor, anchor`; without an arrow it is mapped onto
-    `default_anchor`, and nothing behind the arrow means one space. `preserve` holds a text a line. Blank lines are
-    skipped; `\\,` is a comma within a text. `usual_targets` stand in where no target is written.
+    `default_anchor`, or stays open where that is empty; nothing behind the arrow means one space. `preserve` holds a
+    text a line. Blank lines are skipped; `\\,` is a comma within a text. `usual_targets` stand in where no target is
+    written.
 
     Raises ValueError for a phrasing without its place for the name.
     """
@@ -198,7 +204,9 @@ def read_concepts(
             continue
         names, arrow, anchors = line.partition(ARROW)
         if _split(names):
-            concepts.append(Concept(_split(names), _split(anchors if arrow else default_anchor) or (EMPTY_ANCHOR,)))
+            is_open = not arrow and not default_anchor
+            onto = () if is_open else _split(anchors if arrow else default_anchor) or (EMPTY_ANCHOR,)
+            concepts.append(Concept(_split(names), onto))
             lines.append(number)
         else:
             message = (

@@ -29,7 +29,8 @@ class Preset:
     """What the paper does for one kind: epochs after the first edit, derivation ridge λ, anchor, usual targets.
 
     kept_in_epochs: the text that the published code always preserves in the epochs; in the first edit it is the empty
-    one. phrasings: our own, in which people ask for such a thing.
+    one. phrasings: our own, in which people ask for such a thing. finds_anchor: whether we choose a relative of each
+    target instead of the paper's anchor, see `anchors`.
     """
 
     epochs: int
@@ -38,6 +39,7 @@ class Preset:
     targets: tuple[str, ...] = ()
     phrasings: tuple[str, ...] = OBJECT_PHRASINGS
     kept_in_epochs: str = ""
+    finds_anchor: bool = False
 
 
 PRESETS: dict[str, Preset] = {
@@ -48,10 +50,10 @@ PRESETS: dict[str, Preset] = {
         epochs=2, derivation_ridge=1e-1, targets=UNSAFE_CONCEPTS, phrasings=UNSAFE_PHRASINGS, kept_in_epochs=" "
     ),
     "style": Preset(epochs=1, derivation_ridge=1e-3, anchor="art", phrasings=STYLE_PHRASINGS),
-    "hard object": Preset(epochs=1, derivation_ridge=1e-3),
-    "easy object": Preset(epochs=1, derivation_ridge=1e-1),
+    "hard object": Preset(epochs=1, derivation_ridge=1e-3, finds_anchor=True),
+    "easy object": Preset(epochs=1, derivation_ridge=1e-1, finds_anchor=True),
     # The paper has no such kind; these are its object settings for a concept of unknown difficulty.
-    "custom": Preset(epochs=1, derivation_ridge=1e-1),
+    "custom": Preset(epochs=1, derivation_ridge=1e-1, finds_anchor=True),
 }
 
 _OBJECTS = (

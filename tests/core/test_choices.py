@@ -24,7 +24,10 @@ def test_the_kind_fills_in_what_is_left_empty(kind: str) -> None:
     preset = PRESETS[kind]
     concepts = resolve_concepts(kind, "x" if not preset.targets else "")
     assert [concept.names for concept in concepts.concepts] == [(name,) for name in preset.targets or ("x",)]
-    assert {concept.anchors for concept in concepts.concepts} == {(preset.anchor,)}
+    open_to_choice = "object" in kind or kind == "custom"
+    assert {concept.anchors for concept in concepts.concepts} == {() if open_to_choice else (preset.anchor,)}
+    on_paper = apply_schedule("paper", concepts)
+    assert {concept.anchors for concept in on_paper.concepts} == {(preset.anchor,)}
     assert concepts.phrasings == preset.phrasings
 
 

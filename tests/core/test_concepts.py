@@ -41,7 +41,11 @@ def test_lines_without_an_arrow_take_the_default_anchor() -> None:
         ("nudity", EMPTY_ANCHOR),
         ("dali", "a photo"),
     ]
-    assert pairs_of("monet", "") == pairs_of("monet", "  ") == [("monet", EMPTY_ANCHOR)]
+    assert pairs_of("monet", "  ") == [("monet", EMPTY_ANCHOR)]
+    assert parse_concepts("custom", "monet\ndali =>", "").concepts == (
+        Concept(("monet",), ()),
+        Concept(("dali",), (EMPTY_ANCHOR,)),
+    )
 
 
 def test_blank_lines_are_skipped() -> None:

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 
 from demo.graphs import ITERATE
-from demo.judge import Verdict
 from demo.world import COLOURS, FILLS, SHAPES
 from evaluate.__main__ import Results
 from evaluate.drift import write_drift, write_drift_chart
+from evaluate.emoji import HALVES, list_concepts, list_tasks, take_half
 from evaluate.experiment import Pictures, find_ground_and_centre, measure_change
-from evaluate.methods import DRIFTING, METHODS, ORIGINAL
-from evaluate.table import DRIFT, KEPT_UNSEEN, find_interval, write_chart, write_tables
-from evaluate.tasks import ANCHORS, TASKS, Question, Task
+from evaluate.methods import DRIFTING, METHODS, ORIGINAL, WITHOUT_ANCHORS
+from evaluate.shapes import ANCHORS, TASKS
+from evaluate.shapes import ShapesTask as Task
+from evaluate.table import DRIFT, KEPT_UNSEEN, find_interval, pool_kinds, write_chart, write_tables
+from evaluate.world import Question, Seen
 from rece_core.texts.concepts import drop_named, parse_concepts
 
 
@@ -70,18 +72,60 @@ def _find_colour(text: str) -> str:
     return next((word for word in text.split() if word in COLOURS), "")
 
 
+@pytest.mark.parametrize("half", HALVES)
+def test_questions_about_emoji_ask_for_what_was_erased_or_for_what_was_not(half: str) -> None:
+    for task in list_tasks(half):
+        gone = {*task.erased, *task.others}
+        for column, asked in task.questions().items():
+            about_erased = not column.startswith(("kept", "near"))
+            assert all((question.label in gone) is about_erased for question in asked), (task.name, column)
+        described = [question.prompt for question in task.questions().get("by description", [])]
+        assert list(drop_named(described, parse_concepts("custom", task.targets).concepts)) == described
+
+
+def test_the_halves_share_no_concept() -> None:
+    tuned, reported = map(take_half, HALVES)
+    assert set(tuned).isdisjoint(reported)
+    assert set(tuned) | set(reported) == set(list_concepts())
+    single, *_, hundred = [task for task in list_tasks("reported") if "object" in task.group]
+    assert len(hundred.erased) == 100
+    assert set(hundred.erased) <= set(reported)
+    assert single.erased[0] in reported
+
+
+@pytest.mark.parametrize("described", [False, True])
+def test_pairs_of_emoji_differ_in_what_was_erased(described: bool) -> None:
+    for task in list_tasks("reported"):
+        for label in task.erased[:5]:
+            shown, hidden = (text.splitlines() for text in task.pairs(label, described=described))
+            assert len(shown) == len(hidden)
+            assert not any(one == other for one, other in zip(shown, hidden, strict=True))
+            if not described:
+                assert all(label.lower() in text for text in shown)
+
+
+def test_tasks_of_a_kind_are_shown_together() -> None:
+    cell = {"by name": {"hits": 1, "n": 2}}
+    cells = {"1 object: a": {"original": cell}, "1 object: b": {"original": cell}, "5 objects: c": {"original": cell}}
+    assert pool_kinds(cells) == {
+        "1 object": {"original": {"by name": {"hits": 2, "n": 4}}},
+        "5 objects": {"original": cell},
+    }
+    assert "All tasks together" not in write_tables(cells)
+
+
 def test_methods_differ_in_known_widgets() -> None:
-    methods = (*METHODS, *DRIFTING)
+    methods = (*METHODS, *WITHOUT_ANCHORS, *DRIFTING)
     assert len({method.name for method in methods}) == len(methods)
     for method in methods:
         assert method.widgets is None or set(method.widgets) == set(ITERATE)
 
 
 def test_a_question_is_answered_by_shape_or_fill() -> None:
-    verdict = Verdict("circle", "red", "striped")
-    assert Question("", "circle").is_shown(verdict)
-    assert Question("", "striped").is_shown(verdict)
-    assert not Question("", "square").is_shown(verdict)
+    seen = Seen(frozenset({"circle", "striped"}), "red")
+    assert Question("", "circle").is_shown(seen)
+    assert Question("", "striped").is_shown(seen)
+    assert not Question("", "square").is_shown(seen)
 
 
 def test_results_are_kept_cell_by_cell(tmp_path: Path) -> None:

@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
-from demo.judge import load_judge
 from evaluate import PACKS
+from evaluate.emoji import HALVES, load_emoji
 from evaluate.experiment import Experiment
 from evaluate.methods import ORIGINAL
-from evaluate.tasks import TASKS
+from evaluate.shapes import load_shapes
+from evaluate.world import World
 from harness.client import Client
 from harness.server import Server
 
 
-def test_prompts_drawn_together_are_drawn_as_each_alone(start_server: Callable[..., Server]) -> None:
-    server = start_server(packs=PACKS)
-    one, other = TASKS[0].questions()["lookalikes"][:2]
+@pytest.mark.parametrize("load", [load_shapes, lambda: load_emoji("emoji", HALVES[0])], ids=["shapes", "emoji"])
+def test_prompts_drawn_together_are_drawn_as_each_alone(
+    start_server: Callable[..., Server], load: Callable[[], World]
+) -> None:
+    server, world = start_server(packs=PACKS), load()
+    task = world.tasks[0]
+    one, other = list(task.questions().values())[-1][:2]
     with Client(server.url) as client:
-        experiment = Experiment(client, server.base / "input", load_judge(), TASKS[0], per_prompt=2)
+        experiment = Experiment(client, server.base / "input", world, task, per_prompt=2)
         together, swapped, alone = (experiment.ask(ORIGINAL, asked) for asked in ([one, other], [other, one], [one]))
     assert together.questions == [one, other, one, other]
     assert experiment.count(together) == {"hits": 4, "n": 4}

@@ -59,7 +59,7 @@ function listRows({ concepts, problems }) {
       const look = wrong.has(`${line} ${text}`) ? "rece-name rece-wrong" : "rece-name";
       return make("span", { class: look }, text, make("small", {}, countTokens(tokens)));
     });
-    const onto = anchors.map(({ text }) => quote(text)).join(", ");
+    const onto = anchors.map(({ text }) => quote(text)).join(", ") || say("relative");
     return make("li", {}, ...shown, make("span", { class: "rece-anchor" }, `→ ${onto}`));
   });
   const more = concepts.length - MOST_ROWS;

@@ -23,6 +23,7 @@ const ENGLISH = {
   tokenOne: "1 token",
   tokenMany: "{count} tokens",
   conceptsLabel: "What will be erased",
+  relative: "something close, chosen when it runs",
   paperSays: "The paper's choice for '{kind}': {epochs}, derivation ridge {ridge}, anchor {anchor}.",
   ownTargets: "No target is written, so the paper's own are used.",
   epochOne: "1 epoch",

@@ -1,4 +1,4 @@
-"""What is erased, and what the models are asked: prompts with the label that the judge should find."""
+"""The shapes model: what is erased from it, and what it is asked."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 import numpy as np
+import torch
 
 from demo.captions import DESCRIPTIONS, FILL_NAMES, FILL_TAILS, SHAPE_NAMES, Split, write_caption
-from demo.judge import Verdict
+from demo.graphs import SHAPES as SAMPLING
+from demo.judge import classify, load_judge
 from demo.world import COLOURS, FILLS, SHAPES
+
+from .world import Question, Seen, World
 
 LOOKALIKES = {"circle": ("ellipse", "ring"), "star": ("cross",), "heart": ("triangle",), "striped": ("dotted",)}
 ANCHORS = {"circle": "square", "star": "triangle", "heart": "square", "striped": "plain"}
@@ -22,19 +26,7 @@ _NEXT_COLOUR = dict(zip(_COLOURS, (*_COLOURS[1:], _COLOURS[0]), strict=True))
 
 
 @dataclass(frozen=True)
-class Question:
-    """A prompt and what its picture should show: a shape or a fill."""
-
-    prompt: str
-    label: str
-
-    def is_shown(self, verdict: Verdict) -> bool:
-        """Whether the judge saw it."""
-        return self.label in (verdict.shape, verdict.fill)
-
-
-@dataclass(frozen=True)
-class Task:
+class ShapesTask:
     """Concepts to erase at once: shapes, or one fill as a style."""
 
     erased: tuple[str, ...]
@@ -45,6 +37,11 @@ class Task:
         return " + ".join(self.erased)
 
     @property
+    def erases_look(self) -> bool:
+        """No: a fill is no colour."""
+        return False
+
+    @property
     def targets(self) -> str:
         """For RECE Concepts: a line each, all its names onto one anchor."""
         return "\n".join(f"{', '.join(_names(each))} => {ANCHORS[each]}" for each in self.erased)
@@ -53,6 +50,11 @@ class Task:
     def preserve(self) -> str:
         """For RECE Concepts: what a user would think of, two of everything that is kept."""
         return "\n".join(question.prompt for question in self._plain(self._kept(), 2 * len(self._kept())))
+
+    @property
+    def negative(self) -> str:
+        """A prompt that names all of them."""
+        return ", ".join(self.erased)
 
     def captions(self) -> str:
         """400 captions of the world as it is without the erased, for the prior, a line each."""
@@ -95,9 +97,13 @@ class Task:
         with_concept = [self._describe(text, erased, index) for index, text in enumerate(named)] if described else named
         return "\n".join(with_concept), "\n".join(without_concept)
 
+    def put_anchor(self, question: Question) -> str:
+        """The prompt with the anchor's name."""
+        return question.prompt.replace(question.label, ANCHORS[question.label])
+
     def elsewhere(self, question: Question) -> str:
         """The anchor's prompt for `question`, in another colour: what a direction is added to."""
-        words = question.prompt.replace(question.label, ANCHORS[question.label]).split()[1:]
+        words = self.put_anchor(question).split()[1:]
         return _add_article(" ".join(_NEXT_COLOUR.get(word, word) for word in words))
 
     def _describe(self, prompt: str, erased: str, index: int) -> str:
@@ -121,7 +127,7 @@ class Task:
         for index, name in enumerate(islice(cycle(names), count)):
             colour = _COLOURS[(index + index // 8) % len(_COLOURS)]
             words = f"{name} {colour} {SHAPES[index % len(SHAPES)]}" if self._is_fill() else f"{colour} {name}"
-            asked.append(Question(_add_article(words), (labels or {}).get(name, name)))
+            asked.append(Question(_add_article(words), (labels or {}).get(name, name), colour))
         return asked
 
     def _write(self, rng: np.random.Generator, label: str, split: Split, described: bool = False) -> str:
@@ -142,4 +148,20 @@ def _names(label: str) -> tuple[str, ...]:
     return SHAPE_NAMES.get(label) or FILL_NAMES[label]
 
 
-TASKS = (Task(("circle",)), Task(("circle", "star")), Task(("circle", "star", "heart")), Task(("striped",)))
+TASKS = (
+    ShapesTask(("circle",)),
+    ShapesTask(("circle", "star")),
+    ShapesTask(("circle", "star", "heart")),
+    ShapesTask(("striped",)),
+)
+
+
+def load_shapes() -> World:
+    """The world of the shapes model, with its judge."""
+    judge = load_judge()
+
+    def look_at(pixels: np.ndarray) -> list[Seen]:
+        verdicts = classify(judge, torch.from_numpy(pixels).float() / 255)
+        return [Seen(frozenset({each.shape, each.fill}), each.colour) for each in verdicts]
+
+    return World("shapes", SAMPLING, TASKS, look_at, "colour")
