@@ -26,8 +26,9 @@ from .emoji import HALVES, load_emoji
 from .experiment import ATTACKS, GRADIENT_ATTACKS, Experiment, Pictures, measure_change
 from .methods import DRIFTING, METHODS, ORIGINAL, WITHOUT_ANCHORS, Method
 from .shapes import load_shapes
+from .sheet import save_pictures, write_sheet
 from .table import DRIFT, KEPT_UNSEEN, Cells, write_chart, write_tables
-from .world import Task
+from .world import Task, World
 
 SHAPES = "shapes"
 ROWS = (*METHODS, *WITHOUT_ANCHORS)
@@ -68,24 +69,18 @@ class Table:
 def main() -> None:
     given = parse_arguments()
     world = load_shapes() if given.world == SHAPES else load_emoji(given.world, given.half)
-    unknown = set(given.tasks or ()) - {task.name for task in world.tasks}
-    if unknown:
-        raise SystemExit(f"no task is called {unknown.pop()!r}; expected of {[task.name for task in world.tasks]}")
+    tasks = choose_tasks(world, given)
     methods = METHODS if given.world == SHAPES else ROWS
     rows = [method for method in methods if method.name in given.rows]
-    table = Table(name_file(given), rows, fill_row, write_tables, write_chart)
+    table = Table(name_file("table", given), rows, fill_row, write_tables, write_chart)
     if given.drift:
-        table = Table("drift", (ORIGINAL, *DRIFTING), fill_drift, write_drift, write_drift_chart)
+        drifting = (ORIGINAL, *DRIFTING)
+        table = Table(name_file("drift", given), drifting, fill_drift, write_drift, write_drift_chart)
     given.folder.mkdir(parents=True, exist_ok=True)
     results = Results(given.folder / f"{table.name}.json")
     servers: SimpleQueue[str] = SimpleQueue()
     for server in given.servers:
         servers.put(server)
-    tasks = (
-        world.tasks[:1]
-        if given.quick
-        else [task for task in world.tasks if not given.tasks or task.name in given.tasks]
-    )
 
     def work(job: tuple[Task, Method]) -> None:
         (task, method), start, server = job, time.perf_counter(), servers.get()
@@ -103,6 +98,7 @@ def main() -> None:
     text, chart = (given.folder / f"{table.name}.{ending}" for ending in ("md", "png"))
     text.write_text(table.write(results.cells), encoding="utf-8")
     table.draw(results.cells, chart)
+    write_sheet(name_strips(given), world, given.folder / f"{table.name}_sheet.png")
     print(f"Open {text} and {chart}")
 
 
@@ -116,9 +112,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="the first task alone")
     parser.add_argument("--world", choices=[SHAPES, *SAMPLINGS], default=SHAPES, help="which model (default: shapes)")
     parser.add_argument("--half", choices=HALVES, default=HALVES[-1], help="of the emoji (default: %(default)s)")
-    parser.add_argument("--tasks", nargs="+", metavar="NAME", help="of the world's (default: all)")
+    parser.add_argument("--tasks", nargs="+", metavar="NAME", help="of the world's, or kinds (default: all)")
     rows = [method.name for method in ROWS]
     parser.add_argument("--rows", nargs="+", choices=rows, default=rows, metavar="NAME", help=f"of {rows}")
+    parser.add_argument("--without-attacks", action="store_true", help="half the time")
     parser.add_argument("--gradient", type=int, default=0, help="prompts to attack by gradient, slow (default: 0)")
     parser.add_argument(
         "--drift", action="store_true", help="another table: what erasures that drift little to much still draw"
@@ -126,13 +123,28 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def name_file(given: argparse.Namespace) -> str:
-    """What the results of a world are called."""
+def choose_tasks(world: World, given: argparse.Namespace) -> list[Task]:
+    """Those that were asked for, by their names or by what these begin with; SystemExit where there is none."""
+    asked = set(given.tasks or ())
+    known = {name for task in world.tasks for name in (task.name, task.name.partition(":")[0])}
+    if not asked <= known:
+        raise SystemExit(f"no task is called {min(asked - known)!r}; expected of {sorted(known)}")
+    if given.quick:
+        return list(world.tasks[:1])
+    return [task for task in world.tasks if not asked or not asked.isdisjoint({task.name, task.name.partition(":")[0]})]
+
+
+def name_file(what: str, given: argparse.Namespace) -> str:
+    """What the results of a world are called; those of the shapes as `what` alone."""
     if given.world == SHAPES:
-        return "table"
-    return "_".join(
-        ["emoji_unet" if "U-Net" in given.world else "emoji", *([given.half] if given.half == HALVES[0] else [])]
-    )
+        return what
+    half = f"_{given.half}" if given.half != HALVES[-1] else ""
+    return f"{what}_{'emoji_unet' if 'U-Net' in given.world else 'emoji'}{half}"
+
+
+def name_strips(given: argparse.Namespace) -> Path:
+    """Where the pictures for the sheet are kept."""
+    return Path(given.folder / f"{name_file('pictures', given)}")
 
 
 def fill_row(experiment: Experiment, method: Method, results: Results, given: argparse.Namespace) -> None:
@@ -143,8 +155,9 @@ def fill_row(experiment: Experiment, method: Method, results: Results, given: ar
     for column, asked in questions.items():
         if not results.has(task, method, column):
             pictures = experiment.ask(method, asked)
+            save_pictures(name_strips(given), task, method, column, pictures.pixels)
             results.put(task, method, {column: experiment.count(pictures), **compare(experiment, column, pictures)})
-    for attack in () if method.negative else ATTACKS:
+    for attack in () if method.negative or given.without_attacks else ATTACKS:
         if not results.has(task, method, attack):
             results.put(task, method, {attack: experiment.count(experiment.attack(method, attack))})
     for attack in () if method.negative or not given.gradient else GRADIENT_ATTACKS:

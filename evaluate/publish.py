@@ -1,4 +1,4 @@
-"""Put what `run.py evaluate` and `run.py evaluate --drift` found into README and docs/evaluation.md, with the charts.
+"""Put what `run.py evaluate` found into README and docs: the tables of each world that was evaluated, with its charts.
 
 python -m evaluate.publish
 """
@@ -6,14 +6,16 @@ python -m evaluate.publish
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from harness.environment import ROOT
 from harness.marks import fill_marks
 
 from .drift import write_drift, write_drift_chart
-from .table import KEPT_UNSEEN, count_share, pool_tasks, write_chart, write_rows
+from .table import KEPT_UNSEEN, count_share, pool_tasks, write_chart, write_rows, write_tables
 
 FOLDER, DOCS = ROOT / "out" / "evaluate", ROOT / "docs"
 SHORT = {
@@ -37,7 +39,16 @@ COLUMNS = {
 
 
 def main() -> None:
-    cells, drifts = (json.loads((FOLDER / f"{name}.json").read_text("utf-8")) for name in ("table", "drift"))
+    if all(_find(name).is_file() for name in ("table", "drift")):
+        publish_shapes()
+    for world in ("emoji", "emoji_unet"):
+        if _find(f"table_{world}").is_file():
+            publish_emoji(world)
+
+
+def publish_shapes() -> None:
+    """The shapes: in README in short, in docs/evaluation.md in full."""
+    cells, drifts = (json.loads(_find(name).read_text("utf-8")) for name in ("table", "drift"))
     together, document = pool_tasks(cells), DOCS / "evaluation.md"
     fill_marks(ROOT / "README.md", "evaluation", write_short(together))
     fill_marks(document, "all tasks", write_rows(together))
@@ -46,6 +57,20 @@ def main() -> None:
     fill_marks(document, "drift", write_drift(drifts))
     write_chart(cells, DOCS / "evaluation.png")
     write_drift_chart(drifts, DOCS / "evaluation-drift.png")
+
+
+def publish_emoji(world: str) -> None:
+    """One of the emoji models: docs/evaluation-emoji.md."""
+    cells = json.loads(_find(f"table_{world}").read_text("utf-8"))
+    fill_marks(DOCS / "evaluation-emoji.md", world, write_tables(cells))
+    write_chart(cells, DOCS / f"evaluation_{world}.png")
+    sheet = FOLDER / f"table_{world}_sheet.png"
+    if sheet.is_file():
+        shutil.copyfile(sheet, DOCS / f"evaluation_{world}_sheet.png")
+
+
+def _find(name: str) -> Path:
+    return FOLDER / f"{name}.json"
 
 
 def write_short(rows: Mapping[str, Mapping[str, Any]]) -> str:

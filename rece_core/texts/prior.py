@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .alignment import EncodedText
+from .anchors import read_groups
 from .concepts import Concepts, drop_named
 
 
@@ -102,8 +103,13 @@ def choose_captions(concepts: Concepts) -> tuple[str, ...]:
 
 
 def read_captions() -> tuple[str, ...]:
-    """The everyday captions that ship."""
-    return parse_captions((files(__package__) / "everyday_captions.txt").read_text("utf-8"))
+    """The everyday captions that ship, and the common things that anchors are chosen from, by name and with an article.
+
+    Names alone are what suffers first where many concepts are erased.
+    """
+    captions = parse_captions((files(__package__) / "everyday_captions.txt").read_text("utf-8"))
+    words = [word for group in read_groups() for word in group]
+    return tuple(dict.fromkeys([*captions, *words, *(f"a {word}" for word in words)]))
 
 
 def parse_captions(lines: str) -> tuple[str, ...]:
