@@ -17,6 +17,7 @@ from ..rece_core.models.text_model import OnStep, PreparedInputs
 from ..rece_core.texts.anchors import Describe, describe_words
 from ..rece_core.texts.prior import Prior, accumulate_priors
 from ..rece_core.texts.prior_file import read_prior, read_words, write_prior, write_words
+from .host import Progress
 
 FOLDER = "rece_priors"  # below the host's user folder
 
@@ -50,13 +51,22 @@ def make_priors(prepare: Callable[[str], PreparedInputs], captions: Sequence[str
 
 
 def make_words(describe: Describe, words: Sequence[str]) -> Tensor:
-    """What `describe` makes of `words`, (words, d), see `describe_words`; from disk where that is known."""
+    """What `describe` makes of `words`, (words, d), see `describe_words`; from disk where that is known.
+
+    Each word is a step of the node's progress bar, where the user can stop.
+    """
     known = describe(FINGERPRINT_TEXT)
     path = _find_path("anchors", [fingerprint(known[None])], tuple(words))
     kept = _load(path, lambda path: read_words(path, (len(words), len(known))))
     if kept is not None:
         return kept
-    described = describe_words(describe, words)
+    progress = Progress(len(words))
+
+    def describe_next(word: str) -> Tensor:
+        progress(f"encode '{word}'")
+        return describe(word)
+
+    described = describe_words(describe_next, words)
     _keep(write_words, described, path)
     return described
 
