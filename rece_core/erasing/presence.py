@@ -16,6 +16,7 @@ from torch import Tensor
 from .erasure import Erasure
 
 EXACT = 0.02  # of an erasure: more than the rounding of weights and of LoRA files can hide
+CHANCE = 0.1  # by which another patch moves the share in a single weight
 ALIKE = 1e-4  # changes that differ by less, as directions, are one
 IN_PART = "Below 100 % the concept may be wholly there: draw it to see."
 
@@ -30,8 +31,8 @@ class Share:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of it is in every weight."""
-        return all(abs(each - 1) <= EXACT for each in (self.total, self.least, self.most))
+        """Whether all of it is in every weight, but for chance where other patches change the same ones."""
+        return abs(self.total - 1) <= EXACT and self.least >= 1 - CHANCE
 
     def describe(self) -> str:
         """In words, with what it means."""
@@ -41,7 +42,7 @@ class Share:
             return "not at all" if self.total >= -EXACT else f"reversed: {-self.total:.0%} of it, the other way round"
         spread = f", {self.least:.0%} to {self.most:.0%} by weight" if self.most - self.least > EXACT else ""
         kept = f"{self.total:.0%} of what it changes{spread}"
-        if min(self.total, self.least) >= 1 - EXACT:
+        if self.total > 1 and self.least >= 1 - CHANCE:
             return f"in full and more, {kept}"
         return f"in part, {kept}. {IN_PART}"
 
