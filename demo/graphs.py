@@ -65,11 +65,11 @@ def add_edit(graph: Graph, demo: Node, concepts: Node, plan: Plan) -> Node:
     return graph.add("ReceEditModel", model=demo[0], clip=demo[1], concepts=concepts, **widgets)
 
 
-def add_iterate(graph: Graph, demo: Node, concepts: Node, plan: Plan, epochs: int) -> Node:
-    """RECE Iterate: MODEL, ERASURE, report."""
+def add_iterate(graph: Graph, demo: Node, concepts: Node, plan: Plan, epochs: int, model: Output | None = None) -> Node:
+    """RECE Iterate, of the demo model or what was made of it: MODEL, ERASURE, report."""
     return graph.add(
         "ReceIterate",
-        model=demo[0],
+        model=model or demo[0],
         clip=demo[1],
         concepts=concepts,
         **{

@@ -37,8 +37,8 @@ class ReceApplyErasure(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="How much of the erasure to apply. 1: all of it. Lower: the concept comes back by and by. "
-                    "0: the model as it came.",
+                    tooltip="How much of the erasure to apply. 1: all of it. Lower: the concept comes back, soon "
+                    "wholly. 0: the model as it came.",
                 ),
             ],
             outputs=[
@@ -65,6 +65,6 @@ class ReceApplyErasure(io.ComfyNode):
             for cond_input in erasure.parts
         }
         rounding = original.measure_rounding(erased, weights, progress)
-        report = f"{describe_fit(erasure, described, bases)}\n{rounding.describe()}."
+        report = f"{describe_fit(erasure, described, bases, strength)}\n{rounding.describe()}."
         report += f"\n{note}" if note else ""
         return io.NodeOutput(erased, report, ui=show_on_node(report))

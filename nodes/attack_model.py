@@ -17,6 +17,7 @@ from ..rece_core.models.text_entries import TextEntry
 from ..rece_core.models.text_model import TOKENS, TextModel
 from ..rece_core.models.weights import accumulate_pair_grams
 from ..rece_core.texts.alignment import EncodedText
+from ..rece_core.texts.wording import describe_forgotten, describe_recoverable
 from .host import HostModel, Progress
 from .host_memory import Workplace
 from .host_texts import Prompt, encode_prompt
@@ -111,8 +112,8 @@ def encode_target(clip: Any, target: str, model: TextModel) -> Prompt:
 def describe_attack(name: str, measures: AttackMeasures) -> str:
     """One line of text."""
     return (
-        f"{name}: forgotten {measures.forgotten:.1%}, recoverable {measures.recoverable:.1%} "
-        f"at {measures.norm_ratio:.2f} x the usual norm"
+        f"{name}: forgotten {describe_forgotten(measures.forgotten)}, "
+        f"recoverable {describe_recoverable(measures.recoverable)} at {measures.norm_ratio:.2f} x the usual norm"
     )
 
 

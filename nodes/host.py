@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -17,15 +17,17 @@ from comfy.weight_adapter import LoRAAdapter
 from comfy_api.latest import ui
 from comfy_execution.utils import get_executing_context
 from server import PromptServer
+from torch import Tensor
 from torch.nn import functional
 
 from ..rece_core.erasing.erasure import Erasure, Part, check_fit
 from ..rece_core.erasing.measures import measure_share_changed
+from ..rece_core.erasing.presence import Held, measure_shares, same_erasure
 from ..rece_core.models.text_entries import TextEntry, find_family
 from ..rece_core.models.text_model import OnStep, TextModel
 from ..rece_core.models.weights import Weight
 from ..rece_core.reporting.description import Rounding
-from .host_weights import DIFFUSION_MODEL, list_shapes, measure_rounding, read_weight
+from .host_weights import DIFFUSION_MODEL, list_marks, list_shapes, measure_rounding, read_beneath, read_weight
 
 ATTACHED_TOLERANCE = 1e-6  # of the attached low-rank form: below the rounding of the weights it is added to
 SHOWN_EVERY = 0.2  # seconds
@@ -131,7 +133,7 @@ class HostModel:
                 for entry, weight in zip(entries, self.read(entries, on_step), strict=True)
             }
             # An input at a time: where two meet in one weight or one bias, both patches count.
-            _add(clone, patches)
+            _add(clone, {name: _mark(patch, erasure) for name, patch in patches.items()})
             biases = small.bias_changes(entries, shapes, partial(read_weight, self.model, device=self.device))
             _add(clone, {name: ("diff", (strength * change.float().cpu(),)) for name, change in biases.items()})
         return clone
@@ -140,6 +142,53 @@ class HostModel:
         """Names of the weights that `erasure` changes, each once, even where two inputs meet in it."""
         return list(dict.fromkeys(entry.name for entry in self.described.list_entries(erasure.parts)))
 
+    def list_attached(self) -> list[Erasure]:
+        """The erasures that this pack attached to the MODEL or to models merged into it, each once, in order."""
+        found: list[Erasure] = []
+        for entry in self.described.family.entries:
+            for erasure in list_marks(self.model, entry.name):
+                if not any(same_erasure(erasure, each) for each in found):
+                    found.append(erasure)
+        return found
+
+    def measure_held(self, asked: Sequence[Erasure] = (), on_step: OnStep = lambda step: None) -> list[Held]:
+        """How much the MODEL holds of each erasure that was attached to it, and of those `asked` for; see `presence`.
+
+        One that is asked for and was not attached by this pack, but say as a LoRA, is measured against the weights
+        without any patches. Text entries are read one at a time. Raises ValueError where an erasure does not fit.
+        """
+        attached = self.list_attached()
+        others = [erasure for erasure in asked if not any(same_erasure(erasure, each) for each in attached)]
+        erasures = [*attached, *others]
+        for erasure in erasures:
+            check_fit(erasure, self.described)
+        entries = self.described.list_entries(self.described.cond_inputs)
+        changes = (self._list_changes(entry, attached, others, on_step) for entry in entries)
+        shares = measure_shares(changes) if erasures else []
+        return [
+            Held(erasure, share, index < len(attached))
+            for index, (erasure, share) in enumerate(zip(erasures, shares, strict=True))
+        ]
+
+    def _list_changes(
+        self, entry: TextEntry, attached: Sequence[Erasure], others: Sequence[Erasure], on_step: OnStep
+    ) -> tuple[Tensor, list[Tensor]]:
+        """What `entry` differs by, and what each erasure makes of it."""
+        on_step(f"compare {entry.name.removeprefix(DIFFUSION_MODEL)}")
+        columns = slice(*entry.columns or (None,))
+
+        def read(is_mark: Callable[[Erasure], bool]) -> Weight:
+            matrix = read_beneath(self.model, entry.name, is_mark, self.device)[:, columns]
+            return Weight(entry.name, entry.role, matrix, entry.cond_input)
+
+        def change(erasure: Erasure, base: Weight) -> Tensor:
+            return erasure.change_of(base) if entry.cond_input in erasure.parts else torch.zeros_like(base.matrix)
+
+        made = [change(erasure, read(partial(same_erasure, erasure))) for erasure in attached]
+        made += [change(erasure, read(lambda each: False)) for erasure in others]
+        beneath = read(lambda each: True).matrix
+        return read_weight(self.model, entry.name, self.device)[:, columns] - beneath, made
+
     def measure_share(self, erasure: Erasure) -> float:
         """Share of the diffusion model's parameters that `erasure` changes."""
         return measure_share_changed(self.described.list_entries(erasure.parts), self.described.shapes.values())
@@ -147,6 +196,19 @@ class HostModel:
     def measure_rounding(self, erased: Any, names: Iterable[str], on_step: OnStep = lambda step: None) -> Rounding:
         """What the storage type of the weights `names` adds to the edit that makes `erased` of the MODEL."""
         return measure_rounding(self.model, erased, names, on_step, device=self.device)
+
+
+class _Difference(tuple[Any, ...]):
+    """The host's patch of a plain difference, which can say what it is of."""
+
+    erasure: Erasure
+
+
+def _mark(patch: Any, erasure: Erasure) -> Any:
+    """The same patch to the host, by which it is found later what `erasure` was attached to; see `measure_held`."""
+    marked = _Difference(patch) if isinstance(patch, tuple) else patch
+    marked.erasure = erasure
+    return marked
 
 
 def _add(clone: Any, patches: dict[str, Any]) -> None:

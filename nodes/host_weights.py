@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import comfy.float
@@ -35,11 +36,24 @@ def read_weight(model: Any, name: str, device: torch.device | None = None) -> Te
     Where the host has put patches into the weights already, it starts from the originals it keeps. The model is left as
     it is. Raises ValueError for a storage type that only other custom nodes can read.
     """
-    _, _, convert = comfy.model_patcher.get_key_weight(model.model, name)
-    stored = _find_original(model, name)
-    _check_readable(model, name, stored, convert)
-    weight = _widen(stored, device or model.load_device, convert)
-    return comfy.lora.calculate_weight(model.patches.get(name, []), weight, name)
+    return comfy.lora.calculate_weight(model.patches.get(name, []), _read_stored(model, name, device), name)
+
+
+def read_beneath(model: Any, name: str, is_mark: Callable[[Any], bool], device: torch.device) -> Tensor:
+    """One weight as it was before the first patch that `is_mark` says yes to, see `list_marks`; as in `read_weight`.
+
+    Of a merged model that is the weight of the one that the patch was attached to. Without such a patch it is the
+    weight as it is stored.
+    """
+    found = _find_beneath(model.patches.get(name, []), lambda: _read_stored(model, name, device), is_mark, name, device)
+    return _read_stored(model, name, device) if found is None else found
+
+
+def list_marks(model: Any, name: str) -> Iterator[Any]:
+    """What patches of a weight say of themselves in their `erasure`, in order, those of merged models too."""
+    for value in _list_values(model.patches.get(name, [])):
+        if hasattr(value, "erasure"):
+            yield value.erasure
 
 
 def copy_weights(model: Any, prefix: str = "") -> dict[str, Tensor]:
@@ -116,6 +130,41 @@ def _seed(name: str) -> int:
     """The seed that the host rounds the weight `name` with."""
     at_home = comfy.utils if hasattr(comfy.utils, "string_to_seed") else comfy.model_patcher
     return at_home.string_to_seed(name)
+
+
+def _read_stored(model: Any, name: str, device: torch.device | None) -> Tensor:
+    """The weight without patches, as in `read_weight`."""
+    _, _, convert = comfy.model_patcher.get_key_weight(model.model, name)
+    stored = _find_original(model, name)
+    _check_readable(model, name, stored, convert)
+    return _widen(stored, device or model.load_device, convert)
+
+
+def _list_values(patches: Sequence[Any]) -> Iterator[Any]:
+    """What is patched in; a merged model's weight is a list, its own patches behind it."""
+    for _, value, *_ in patches:
+        if isinstance(value, list):
+            yield from _list_values(value[1:])
+        else:
+            yield value
+
+
+def _find_beneath(
+    patches: Sequence[Any],
+    read: Callable[[], Tensor],
+    is_mark: Callable[[Any], bool],
+    name: str,
+    device: torch.device,
+) -> Tensor | None:
+    for index, (_, value, *_) in enumerate(patches):
+        if isinstance(value, list):
+            (stored, convert), *merged = value
+            found = _find_beneath(merged, partial(_widen, stored, device, convert), is_mark, name, device)
+            if found is not None:
+                return found
+        elif hasattr(value, "erasure") and is_mark(value.erasure):
+            return comfy.lora.calculate_weight(patches[:index], read(), name)
+    return None
 
 
 def _find(model: Any, name: str) -> Tensor:

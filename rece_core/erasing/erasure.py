@@ -172,15 +172,18 @@ def check_fit(erasure: Erasure, model: TextModel) -> None:
         _check_layers(part, cond_inputs[cond_input])
 
 
-def describe_fit(erasure: Erasure, model: TextModel, bases: Mapping[str, Fingerprint]) -> str:
-    """What of `erasure` is exact on `model` and what approximate, a line a conditioning input.
+def describe_fit(erasure: Erasure, model: TextModel, bases: Mapping[str, Fingerprint], strength: float = 1.0) -> str:
+    """What of `erasure` is exact on `model` at `strength` and what approximate, a line a conditioning input.
 
     bases: the fingerprint of the model's Gram matrix for each conditioning input that was erased.
     """
-    lines = []
+    if not strength:
+        return "strength 0: nothing is applied, the model is as it came."
+    lines = [] if strength == 1 else [f"strength {strength:g}: the concept may be wholly there, draw it to see."]
+    applied = "all of it" if strength == 1 else "what is applied"
     for cond_input, part in erasure.parts.items():
         if same_fingerprint(part.base, bases[cond_input]):
-            line = "made on these weights: all of it is exact, up to the rounding of the model's type"
+            line = f"made on these weights: {applied} is exact, up to the rounding of the model's type"
         else:
             bound = _list_weight_bound(part, cond_input in model.family.preprocessors)
             exact = "" if FIRST in bound else "its first edit is exact; "

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..algebra.linear_algebra import UnsolvableError
 from ..texts.concepts import AS_TYPED, Concepts, Reading, read_concepts
 from ..texts.presets import get_preset
-from ..texts.wording import count, quote
+from ..texts.wording import count, describe_recoverable, quote
 from .erase import EpochRecord, EpochResult
 from .settings import EditSettings, EraseSettings
 
@@ -119,7 +119,8 @@ def _follow(run: Run, settings: EraseSettings, goals: Goals) -> Schedule:
             reason = f"even the first edit drifts by {record.drift:.1%}, more than {goals.drift:.1%}; {gentler}"
             break
         if record.epoch >= least and record.recoverable <= goals.recoverable:
-            reason = f"what is recoverable, {record.recoverable:.1%}, is within the goal of {goals.recoverable:.1%}"
+            recoverable = describe_recoverable(record.recoverable)
+            reason = f"what is recoverable, {recoverable}, is within the goal of {goals.recoverable:.1%}"
             break
     reason = "".join(unsolvable) or f"{reason}."
     found = f"edit ridge {settings.edit.ridge:g}, {count(len(records) - 1, 'epoch')}: {reason}"

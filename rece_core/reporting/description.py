@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..erasing.erase import EpochRecord
 from ..erasing.erasure import Erasure
 from ..erasing.settings import EraseSettings
-from ..texts.wording import count
+from ..texts.wording import count, describe_forgotten, describe_recoverable
 
 HEADER = ("after", "forgotten", "recoverable", "at norm", "drift", "rank", "condition")
 LEGEND = (
@@ -24,6 +24,7 @@ def describe_erasure(erasure: Erasure) -> str:
     for cond_input, part in erasure.parts.items():
         lines += ["", f"conditioning input '{cond_input}'"] if len(erasure.parts) > 1 else []
         lines += [describe_settings(part.settings), *([part.note] if part.note else []), "", *_tabulate(part.records)]
+        lines += _explain(part.records)
     left_alone = [
         f"conditioning input '{cond_input}' is left alone: {reason}"
         for cond_input, reason in erasure.left_alone.items()
@@ -53,8 +54,18 @@ def summarize_erasure(erasure: Erasure) -> str:
 
 
 def _line(record: EpochRecord) -> str:
-    name, forgotten, recoverable, _, drift, *_ = _row(record)
-    return f"{name}: forgotten {forgotten}, recoverable {recoverable}, drift {drift}"
+    name, _, _, _, drift, *_ = _row(record)
+    return f"{name}: {_describe_measures(record)}, drift {drift}"
+
+
+def _describe_measures(record: EpochRecord) -> str:
+    return f"forgotten {describe_forgotten(record.forgotten)}, recoverable {describe_recoverable(record.recoverable)}"
+
+
+def _explain(records: Sequence[EpochRecord]) -> list[str]:
+    """A line for each edit of which the table has numbers that are no shares."""
+    told = [f"{_row(record)[0]}: {_describe_measures(record)}." for record in records]
+    return [line for line in told if "(" in line]
 
 
 def _tabulate(records: Sequence[EpochRecord]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -13,8 +13,9 @@ import torch
 from .. import __version__
 from ..erasing.erase import EpochRecord
 from ..erasing.erasure import Erasure, Part
+from ..erasing.presence import Held
 from ..reporting.description import describe_settings
-from ..storage.header import MAKER
+from ..storage.header import MAKER, add_provenance
 
 
 def describe_provenance(erasure: Erasure) -> dict[str, str]:
@@ -38,6 +39,20 @@ def describe_provenance(erasure: Erasure) -> dict[str, str]:
         ),
         **{name: json.dumps(value, ensure_ascii=False) for name, value in fields.items()},
     }
+
+
+def describe_chain(held: Sequence[Held]) -> dict[str, str]:
+    """The same of all that a model holds, in the order of erasing: the last as it is, those before in a list.
+
+    Where a model holds one in part only, what was erased says so.
+    """
+    told: dict[str, str] = {}
+    for each in held:
+        provenance = describe_provenance(each.erasure)
+        if not each.share.is_whole:
+            provenance["erased"] += f"\n({each.share.describe()})"
+        told = add_provenance(told, {**provenance, "held": each.share.describe()})
+    return told
 
 
 def describe_origin(header: Mapping[str, str]) -> str:

@@ -13,3 +13,24 @@ def quote(text: str) -> str:
 def count(number: int, noun: str) -> str:
     """`1 epoch`, `2 epochs`; for nouns whose plural takes an s."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def describe_forgotten(share: float) -> str:
+    """How much is forgotten, in percent; what is no such share in words too."""
+    if share != share:
+        return "unknown (the model reads the words as it reads their anchor: there was nothing to forget)"
+    return (
+        f"{share:.1%}{' (nothing: the words are further from their anchor than before)' if _is_negative(share) else ''}"
+    )
+
+
+def describe_recoverable(share: float) -> str:
+    """How much comes back, in percent; what is no such share in words too."""
+    if share != share:
+        return "unknown (the model reads the words as it reads their anchor: there was nothing to bring back)"
+    return f"{share:.1%}{' (nothing: it leads past the anchor, away from the concept)' if _is_negative(share) else ''}"
+
+
+def _is_negative(share: float) -> bool:
+    """Below 0 as it is shown."""
+    return share < -0.0005

@@ -75,8 +75,8 @@ test("copied are the sentence and the whole report", () => {
 
 test("small shares keep a digit", () => {
   assert.deepEqual(
-    [0.0084, 0.0994, 0.0996, 1, -0.0001].map((share) => plain(result.percent(share))),
-    ["0.8 %", "9.9 %", "10 %", "100 %", "0.0 %"],
+    [0.0084, 0.0994, 0.0996, 1, -0.0001, -0.02].map((share) => plain(result.percent(share))),
+    ["0.8 %", "9.9 %", "10 %", "100 %", "0.0 %", "none"],
   );
 });
 

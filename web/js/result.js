@@ -102,6 +102,7 @@ export function copyText(result) {
 export function percent(share) {
   if (share === null) return say("unknown");
   const value = 100 * share;
+  if (value <= -0.05) return say("none"); // a negative share: less than nothing
   return `${value.toFixed(Math.abs(value) < 9.95 ? 1 : 0).replace("-0.0", "0.0")}\u00a0%`;
 }
 

@@ -51,6 +51,7 @@ const ENGLISH = {
   nothingBack: "This attack brings nothing of '{target}' back.",
   curveLabel: "Forgotten, recoverable and drift after the first edit and each epoch",
   unknown: "unknown",
+  none: "none",
   copy: "Copy as text",
   copied: "Copied",
   failed: "Stopped: {reason}",
