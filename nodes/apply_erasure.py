@@ -10,9 +10,11 @@ from ..rece_core.models.weights import accumulate_gram
 from .host import HostModel, Progress, show_on_node
 from .host_memory import explain_out_of_memory
 from .host_texts import fingerprint_encoder
+from .optional_widgets import optional_widgets
 from .types import CATEGORY, ErasureType
 
 
+@optional_widgets
 class ReceApplyErasure(io.ComfyNode):
     """Attaches a stored operator; solves nothing."""
 

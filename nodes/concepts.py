@@ -13,6 +13,7 @@ from ..rece_core.texts.presets import PRESETS
 from ..rece_core.texts.prior import parse_captions
 from ..rece_core.texts.wording import count
 from .host import show_on_node
+from .optional_widgets import optional_widgets
 from .types import CATEGORY, ConceptsType, fold_inputs
 
 AS_IS, BY_KIND = "as typed", "by kind"
@@ -22,6 +23,7 @@ EVERYDAY = "everyday captions"
 BASIC = ("kind", "targets", "default_anchor", "preserve")
 
 
+@optional_widgets
 class ReceConcepts(io.ComfyNode):
     """Parses and checks texts; loads nothing."""
 
@@ -96,9 +98,7 @@ class ReceConcepts(io.ComfyNode):
         return fold_inputs(schema, shown=BASIC)
 
     @classmethod
-    def execute(
-        cls, kind, targets, default_anchor, preserve, phrasings=AS_IS, captions=EVERYDAY, embeddings=None
-    ) -> io.NodeOutput:
+    def execute(cls, kind, targets, default_anchor, preserve, phrasings, captions, embeddings=None) -> io.NodeOutput:
         concepts = resolve_concepts(
             kind,
             targets,

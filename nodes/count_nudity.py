@@ -9,10 +9,12 @@ from comfy_execution.graph_utils import ExecutionBlocker
 from ..rece_core.benchmarks.nudity import CLASSES, PACKAGE, THRESHOLD, count_parts, draw_parts, find_parts
 from ..rece_core.benchmarks.results_table import sum_counts
 from .host import Progress, show_on_node
+from .optional_widgets import optional_widgets
 from .pictures import to_images, to_pictures
 from .types import CATEGORY, CountsType
 
 
+@optional_widgets
 class ReceCountNudity(io.ComfyNode):
     """Asks NudeNet, an optional package, about each picture."""
 

@@ -8,9 +8,11 @@ from ..rece_core.models.text_model import TOKENS
 from .attack_model import ModelPair, describe_attack
 from .host import show_on_node
 from .host_memory import explain_out_of_memory
+from .optional_widgets import optional_widgets
 from .types import CATEGORY, derivation_ridge_input, ridge_scale_input, text_weights_input
 
 
+@optional_widgets
 class ReceDeriveEmbedding(io.ComfyNode):
     """Needs only two models, whatever edited the second."""
 

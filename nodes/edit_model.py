@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..rece_core.erasing.settings import EraseSettings
 from .erase_model import erase_model, make_edit_settings, pick_value_erasure
+from .optional_widgets import optional_widgets
 from .types import (
     CATEGORY,
     edit_inputs,
@@ -21,6 +22,7 @@ from .types import (
 BASIC = ("erase_scale", "preserve_scale", "edit_ridge", "mode", "seal")
 
 
+@optional_widgets
 class ReceEditModel(io.ComfyNode):
     """The first edit alone, to compare with or to look at what it leaves."""
 

@@ -10,6 +10,7 @@ from ..rece_core.reporting.description import describe_erasure, summarize_erasur
 from ..rece_core.texts.presets import PROBES
 from .erase_model import erase_model, make_edit_settings, pick_value_erasure
 from .host import show_on_node
+from .optional_widgets import optional_widgets
 from .results import describe_erased
 from .types import (
     CATEGORY,
@@ -28,6 +29,7 @@ from .types import (
 BASIC = ("schedule", "thoroughness", "carefulness", "mode", "seal")
 
 
+@optional_widgets
 class ReceIterate(io.ComfyNode):
     """Edits, then for each epoch derives what is left and edits that away too."""
 

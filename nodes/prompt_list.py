@@ -10,12 +10,14 @@ from comfy_api.latest import io
 from ..rece_core.benchmarks.prompt_list import read_prompt_list, take_cases
 from ..rece_core.benchmarks.results_table import read_table
 from .host import show_on_node
+from .optional_widgets import optional_widgets
 from .results_table import TABLES, ListedCase, locate_table
 from .types import CATEGORY, CaseType
 
 SHIPPED = Path(__file__).parents[1] / "demo" / "prompts"  # lists of the pack's own, for the demo model
 
 
+@optional_widgets
 class RecePromptList(io.ComfyNode):
     """Reads a list again whenever it, or the table of what is done, has changed."""
 

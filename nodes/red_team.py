@@ -13,12 +13,14 @@ from .attack_model import ModelPair, attacked_inputs, describe_attack
 from .host import show_on_node
 from .host_memory import explain_out_of_memory
 from .host_texts import Prompt, encode_prompt, encode_text
+from .optional_widgets import optional_widgets
 from .results import describe_attacked
 from .types import CATEGORY, derivation_ridge_input, list_lines, ridge_scale_input, text_weights_input
 
 DERIVED, ADDED, RING_A_BELL, PARAPHRASES = "derived", "added", "ring-a-bell", "paraphrases"
 
 
+@optional_widgets
 class ReceRedTeam(io.ComfyNode):
     """Each attack is one or more embeddings; none needs gradients."""
 

@@ -30,6 +30,7 @@ from .host_gradients import (
 )
 from .host_memory import explain_out_of_memory
 from .host_texts import Prompt, encode_prompt
+from .optional_widgets import optional_widgets
 from .types import CATEGORY
 
 INVERSION, WORDS, EMBEDDING = "concept inversion", "discrete tokens", "free embedding"
@@ -37,6 +38,7 @@ LEARNING_RATES = {INVERSION: 0.1, WORDS: 1.0, EMBEDDING: 0.02}
 PREVIEW_EVERY = 10  # steps
 
 
+@optional_widgets
 class ReceRedTeamOptimise(io.ComfyNode):
     """Needs pictures of the target, or the original model to draw them."""
 

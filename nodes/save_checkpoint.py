@@ -11,9 +11,11 @@ from .host import HostModel, Progress, show_on_node
 from .host_checkpoint import write_checkpoint
 from .host_memory import explain_out_of_memory
 from .host_texts import fingerprint_encoder
+from .optional_widgets import optional_widgets
 from .types import CATEGORY, ErasureType
 
 
+@optional_widgets
 class ReceSaveCheckpoint(io.ComfyNode):
     """The host's own Save Checkpoint, which embeds the workflow, with the erasure's provenance beside it."""
 

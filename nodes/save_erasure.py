@@ -16,6 +16,7 @@ from .erasure_files import ERASURES
 from .host import HostModel, Progress, show_on_node
 from .host_memory import explain_out_of_memory
 from .host_weights import read_weight
+from .optional_widgets import optional_widgets
 from .types import CATEGORY, ErasureType
 
 LORAS = "loras"  # the host's own folder, where its LoRA loaders look
@@ -23,6 +24,7 @@ OPERATOR, LORA, DIFFUSERS_LORA = "operator", "LoRA", "LoRA for diffusers"
 BIAS_NOTE = "Its biases are read by ComfyUI and Forge alone; save it again for diffusers, or a checkpoint for A1111."
 
 
+@optional_widgets
 class ReceSaveErasure(io.ComfyNode):
     """Writes whole files or none, under a new number each time."""
 
