@@ -1,4 +1,4 @@
-"""Count the rooms of the project at an earlier commit and now: `python -m harness.room_sizes COMMIT` writes it into the page.
+"""Count the rooms at an earlier commit and now: `python -m harness.room_sizes COMMIT` writes them into the page.
 
 Counted are Python files as git has them: files, lines, and public names, which are the functions, classes and
 constants of a module that do not begin with an underscore.
