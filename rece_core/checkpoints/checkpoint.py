@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -15,8 +16,8 @@ from ..models.text_model import OnStep, TextModel
 from ..models.weights import Weight
 from ..storage.tensor_file import TensorFile, open_tensor_file
 from ..storage.tensor_rewrite import Change
+from .copies import MODEL, Copies, find_copies
 
-MODEL = "model."  # what names in checkpoints have before the host's names
 DIFFUSION_MODEL = f"{MODEL}diffusion_model."
 
 
@@ -31,6 +32,11 @@ class Checkpoint:
     def size(self) -> int:
         """How many bytes the file has."""
         return self.file.path.stat().st_size
+
+    @cached_property
+    def copies(self) -> Copies:
+        """What else in the file repeats its text entries; see `find_copies`."""
+        return find_copies(self.file, self.model)
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
@@ -60,32 +66,64 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 def read_entry(file: TensorFile, entry: TextEntry) -> Weight:
     """One text entry as it is stored, in float32 (float64 where it is), only the columns that read the text."""
-    return Weight(entry.name, entry.role, _pick(_widen(file.read(MODEL + entry.name)), entry), entry.cond_input)
+    return Weight(entry.name, entry.role, _pick(read_wide(file, MODEL + entry.name), entry), entry.cond_input)
 
 
-def list_changes(checkpoint: Checkpoint, erasure: Erasure, strength: float = 1.0) -> dict[str, Change]:
+def read_wide(file: TensorFile, name: str) -> Tensor:
+    """The tensor `name` in float32, or in float64 where it is stored so."""
+    stored = file.read(name)
+    return stored if stored.dtype == torch.float64 else stored.float()
+
+
+def list_changes(
+    checkpoint: Checkpoint, erasure: Erasure, strength: float = 1.0, copy: Mapping[str, str] | None = None
+) -> dict[str, Change]:
     """What `erasure` makes of the weights of `checkpoint`, by their names in the file; each is read when asked for.
 
-    A change gives the whole new weight in float32, not yet rounded to the type it is stored in. strength: 1 for all of
-    the erasure, 0 for nothing of it.
+    Of the model's own; see `list_copied_changes` for the copies of them. A change gives the whole new weight in
+    float32, not yet rounded to the type it is stored in. strength: 1 for all of the erasure, 0 for nothing of it.
     """
+    return _list_changes(checkpoint, erasure, strength, {name: MODEL + name for name in checkpoint.model.shapes})
+
+
+def list_copied_changes(checkpoint: Checkpoint, erasure: Erasure, strength: float = 1.0) -> dict[str, Change]:
+    """The same of the copies that the file has of those weights: each of its own numbers."""
+    return {
+        name: change
+        for names in checkpoint.copies.known.values()
+        for name, change in _list_changes(checkpoint, erasure, strength, names).items()
+    }
+
+
+def _list_changes(
+    checkpoint: Checkpoint, erasure: Erasure, strength: float, names: Mapping[str, str]
+) -> dict[str, Change]:
+    """Changes of the weights that `names` has a name in the file for, by the model's names."""
     file, model = checkpoint.file, checkpoint.model
+
+    def read(name: str) -> Tensor:
+        return _widen(file.read(names.get(name, MODEL + name)))
+
     edits: dict[str, list[tuple[TextEntry, Part]]] = {}
     biases: dict[str, Tensor] = {}
     for cond_input, part in erasure.parts.items():
-        entries = model.cond_inputs[cond_input]
+        entries = [entry for entry in model.cond_inputs[cond_input] if entry.name in names]
         for entry in entries:
             edits.setdefault(entry.name, []).append((entry, part))
-        added_by = part.bias_changes(entries, model.shapes, lambda name: _widen(file.read(MODEL + name)))
+        added_by = part.bias_changes(entries, model.shapes, read)
         for name, added in added_by.items():
             biases[name] = strength * added + biases.get(name, 0.0)
-    changes = {MODEL + name: _edit_later(file, MODEL + name, parts, strength) for name, parts in edits.items()}
-    return changes | {MODEL + name: _add_later(file, MODEL + name, added) for name, added in biases.items()}
+    changes = {
+        names[name]: _edit_later(file, names[name], parts, strength) for name, parts in edits.items() if name in names
+    }
+    return changes | {
+        names[name]: _add_later(file, names[name], added) for name, added in biases.items() if name in names
+    }
 
 
 def _edit_later(file: TensorFile, name: str, edits: Sequence[tuple[TextEntry, Part]], strength: float) -> Change:
     def edit() -> Tensor:
-        stored = _widen(file.read(name))
+        stored = read_wide(file, name)
         edited = stored.clone()
         for entry, part in edits:
             own = _pick(stored, entry)
@@ -97,13 +135,9 @@ def _edit_later(file: TensorFile, name: str, edits: Sequence[tuple[TextEntry, Pa
 
 
 def _add_later(file: TensorFile, name: str, added: Tensor) -> Change:
-    return lambda: _widen(file.read(name)) + added
+    return lambda: read_wide(file, name) + added
 
 
 def _pick(matrix: Tensor, entry: TextEntry) -> Tensor:
     """The columns of a stored weight that `entry` reads its conditioning input by: a view."""
     return matrix[:, slice(*entry.columns or (None,))]
-
-
-def _widen(stored: Tensor) -> Tensor:
-    return stored if stored.dtype == torch.float64 else stored.float()

@@ -12,18 +12,23 @@ from ..erasing.measures import measure_share_changed
 from ..sharing.provenance import describe_provenance
 from ..storage.header import add_provenance
 from ..storage.tensor_rewrite import Change, OnBytes, narrow, rewrite_tensors
-from .checkpoint import Checkpoint, list_changes
+from .checkpoint import Checkpoint, list_changes, list_copied_changes
+from .copies import ALIKE, DROP
 
 
 @dataclass(frozen=True)
 class Written:
     """What was changed in a checkpoint: the names of weights and biases, the share of the diffusion model's parameters
     that weights are, and the rounding, ‖stored − W'‖ / ‖W' − W‖ (Frobenius) over all of them; NaN for no change.
+
+    copies, left_out: names of copies of them in the file that were erased alike, and of those that it lacks now.
     """
 
     names: tuple[str, ...]
     share: float
     rounding: float
+    copies: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def write_erased(
@@ -32,22 +37,28 @@ def write_erased(
     path: Path | None,
     strength: float = 1.0,
     on_bytes: OnBytes = lambda count: None,
+    copies: str = ALIKE,
 ) -> Written:
     """Write `checkpoint` with `strength` of `erasure` to `path`, whole or not at all; only work it out for None.
 
-    Holds one weight at a time. See `rewrite_tensors` for errors and `on_bytes`.
+    Holds one weight at a time. See `rewrite_tensors` for errors and `on_bytes`. copies: whether the file's copies of
+    weights are erased alike, which raises ValueError where some cannot be, or left out.
     """
+    checkpoint.copies.check(checkpoint.file, copies)
     rounding = _Rounding(checkpoint)
-    changes = {name: rounding.watch(name, each) for name, each in list_changes(checkpoint, erasure, strength).items()}
+    own = list_changes(checkpoint, erasure, strength)
+    copied = list_copied_changes(checkpoint, erasure, strength) if copies == ALIKE else {}
+    left_out = checkpoint.copies.names if copies == DROP else ()
+    changes = {name: rounding.watch(name, each) for name, each in (own | copied).items()}
     if path is None:
         for name, change in changes.items():
             change()
             on_bytes(checkpoint.file.tensors[name].stop - checkpoint.file.tensors[name].start)
     else:
         metadata = add_provenance(checkpoint.file.metadata, describe_provenance(erasure))
-        rewrite_tensors(checkpoint.file, path, changes, metadata, on_bytes)
+        rewrite_tensors(checkpoint.file, path, changes, metadata, on_bytes, left_out)
     share = measure_share_changed(checkpoint.model.list_entries(erasure.parts), checkpoint.model.shapes.values())
-    return Written(tuple(changes), share, rounding.error)
+    return Written(tuple(own), share, rounding.error, tuple(copied), left_out)
 
 
 class _Rounding:

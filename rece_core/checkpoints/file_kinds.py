@@ -12,12 +12,12 @@ from ..reporting.description import describe_erasure
 from ..sharing.erasure_file import FORMAT, load_erasure
 from ..storage.header import is_erased, list_earlier, unfold
 from ..storage.tensor_file import TensorFile, open_tensor_file
-from .checkpoint import open_checkpoint
+from .checkpoint import DIFFUSION_MODEL, Checkpoint, open_checkpoint
+from .copies import DROP, LORA_ENDINGS
 from .stored_encoders import find_encoders
 
 CHECKPOINT, MODEL, ERASURE, LORA, OTHER = "checkpoint", "diffusion model", "erasure", "LoRA", "other"
 ORIGIN = {"erased": "erased", "how": "how", "made on": "made_on", "made by": "made_by"}  # keys in headers
-LORA_ENDINGS = (".lora_up.weight", ".lora_down.weight", ".lora_A.weight", ".lora_B.weight")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ def identify_file(path: Path) -> FileKind:
     facts = _count(file)
     if file.metadata.get("format") == FORMAT:
         return FileKind(ERASURE, facts | _tell_origin(file), describe_erasure(load_erasure(path)))
-    if any(name.endswith(LORA_ENDINGS) for name in file.tensors):
+    inside = any(name.startswith(DIFFUSION_MODEL) for name in file.tensors)
+    if not inside and any(name.endswith(LORA_ENDINGS) for name in file.tensors):
         return FileKind(LORA, facts | _tell_origin(file))
     try:
         checkpoint = open_checkpoint(path)
@@ -54,12 +55,24 @@ def identify_file(path: Path) -> FileKind:
         f"{len(entries)} read {cond_input} of width {entries[0].shape[1]}"
         for cond_input, entries in checkpoint.model.cond_inputs.items()
     )
+    facts |= _tell_copies(checkpoint)
     try:
         encoders = find_encoders(file, family.name)
     except ValueError:
         return FileKind(MODEL, facts | {"text encoder": "none inside that the command line reads"} | _tell_origin(file))
     facts["text encoder"] = ", ".join(f"{each.prefix}… of {each.layers} layers" for each in encoders)
     return FileKind(CHECKPOINT, facts | _tell_origin(file))
+
+
+def _tell_copies(checkpoint: Checkpoint) -> dict[str, str]:
+    """What else in the file repeats its text entries, a line each, where anything does."""
+    entries = {entry.name for entry in checkpoint.model.family.entries}
+    known = [
+        f"{prefix or 'no prefix'}…: {len(entries & set(names))} text entries, erased alike"
+        for prefix, names in checkpoint.copies.known.items()
+    ]
+    unclear = [f"{name} {why}; only --copies {DROP}" for name, why in checkpoint.copies.unclear.items()]
+    return {"copies": "\n".join([*known, *unclear])} if known or unclear else {}
 
 
 def _count(file: TensorFile) -> dict[str, str]:

@@ -18,7 +18,11 @@ from .progress import count_bytes
 
 
 def check_files(options: Namespace, checkpoint: Checkpoint, *others: Path | None) -> None:
-    """ValueError where OUT, or another file to write, is in the way of something, or OUT is missing or too large."""
+    """ValueError where OUT, or another file to write, is in the way of something, or OUT is missing or too large.
+
+    And where the file holds copies of weights that cannot be erased alike.
+    """
+    checkpoint.copies.check(checkpoint.file, options.copies)
     if options.output is None and not options.dry_run:
         raise ValueError("OUT is missing: say what file to write, or --dry-run to write none.")
     for path in (options.output, *others):
@@ -32,7 +36,7 @@ def finish(options: Namespace, checkpoint: Checkpoint, erasure: Erasure, strengt
     """Write what was asked for and say what was done, as text or as JSON, with a `note` where there is one."""
     path = None if options.dry_run else options.output
     with count_bytes(checkpoint.size) as bar:
-        written = write_erased(checkpoint, erasure, path, strength, bar.update)
+        written = write_erased(checkpoint, erasure, path, strength, bar.update, options.copies)
     if options.json:
         told = {**_summarize(options, path, erasure, strength, written), "note": note}
         return json.dumps(told, ensure_ascii=False, indent=2)
@@ -56,6 +60,8 @@ def _describe(path: Path | None, strength: float, written: Written) -> list[str]
     return [
         f"{len(written.names)} weights changed{part}, {written.share:.1%} of the diffusion model's parameters; storing "
         f"them rounds off {written.rounding:.2%} of the change.",
+        *([f"{len(written.copies)} copies of them in the file were erased alike."] if written.copies else []),
+        *([f"{len(written.left_out)} tensors that copy weights were left out."] if written.left_out else []),
         "Nothing was written: this was a dry run." if path is None else f"Written to {path}.",
     ]
 
@@ -73,6 +79,8 @@ def _summarize(
         "streams": json.loads(told["parts"]),
         "left_alone": dict(erasure.left_alone),
         "weights_changed": list(written.names),
+        "copies_changed": list(written.copies),
+        "copies_left_out": list(written.left_out),
         "share_of_parameters": written.share,
         "rounding": written.rounding if math.isfinite(written.rounding) else None,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
+from ..checkpoints.copies import ALIKE, CHOICES
 from ..erasing.schedule import SCHEDULES
 from ..erasing.settings import AUTO, ITERATIONS, MODES, RIDGE_SCALES, TOKEN_CHOICES, EditSettings, EraseSettings
 from ..texts.presets import PRESETS
@@ -73,6 +74,12 @@ def _add_files(parser: ArgumentParser) -> None:
         "vocab.json and merges.txt of CLIP (default: those of the ComfyUI around this pack, or that transformers has)"
     )
     add("--tokenizer", metavar="FOLDER", type=Path, help=where)
+    add(
+        "--copies",
+        choices=CHOICES,
+        default=ALIKE,
+        help="copies of weights in the file, such as model_ema: erase them alike, or drop them (default: alike)",
+    )
     add("--overwrite", action="store_true", help="replace files that are there already")
     add("--dry-run", action="store_true", help="do everything but write; OUT may be left out")
     add("--json", action="store_true", help="print the result as JSON instead of a table")

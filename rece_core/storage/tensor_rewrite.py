@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,8 +26,11 @@ def rewrite_tensors(
     changes: Mapping[str, Change],
     metadata: Mapping[str, str],
     on_bytes: OnBytes = lambda count: None,
+    left_out: Collection[str] = (),
 ) -> None:
     """Write `source` to `path` with new tensors where `changes` names them, and with `metadata` as its header.
+
+    The tensors `left_out` are not written.
 
     Each change gives a tensor of the old shape, in any float type, and is asked for when its place is reached: no more
     than one is in memory. It is rounded to the type that was stored, see `narrow`. `on_bytes` is called with the number
@@ -35,12 +38,13 @@ def rewrite_tensors(
     not at all. Raises OSError where it cannot be written.
     """
     with open(source.path, "rb") as old, open_atomically(path) as new:
-        new.write(_write_header(source, metadata))
+        new.write(_write_header(source, metadata, left_out))
         old.seek(source.data_start)
         for name, stored in source.tensors.items():
-            if name in changes:
+            if name in changes or name in left_out:
                 _copy(old, new, stored.start - old.tell(), on_bytes)
-                new.write(_to_bytes(narrow(changes[name](), source, name)))
+                if name not in left_out:
+                    new.write(_to_bytes(narrow(changes[name](), source, name)))
                 old.seek(stored.stop)
                 on_bytes(stored.stop - stored.start)
         _copy(old, new, source.data_stop - old.tell(), on_bytes)
@@ -59,13 +63,14 @@ def narrow(changed: Tensor, source: TensorFile, name: str) -> Tensor:
     return rounded
 
 
-def _write_header(source: TensorFile, metadata: Mapping[str, str]) -> bytes:
-    """Length and header: tensors keep their places behind it."""
-    first = source.data_start
+def _write_header(source: TensorFile, metadata: Mapping[str, str], left_out: Collection[str]) -> bytes:
+    """Length and header: tensors keep their order behind it, one right behind the other."""
+    stop = 0
     header: dict[str, object] = {"__metadata__": dict(metadata)}
     for name, stored in source.tensors.items():
-        offsets = [stored.start - first, stored.stop - first]
-        header[name] = {"dtype": stored.dtype, "shape": stored.shape, "data_offsets": offsets}
+        if name not in left_out:
+            start, stop = stop, stop + stored.stop - stored.start
+            header[name] = {"dtype": stored.dtype, "shape": stored.shape, "data_offsets": [start, stop]}
     content = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     content += b" " * (-len(content) % ALIGNMENT)
     return HEADER_LENGTH.pack(len(content)) + content
