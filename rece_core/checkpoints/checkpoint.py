@@ -16,9 +16,9 @@ from ..models.text_model import OnStep, TextModel
 from ..models.weights import Weight
 from ..storage.tensor_file import TensorFile, open_tensor_file
 from ..storage.tensor_rewrite import Change
-from .copies import MODEL, Copies, find_copies
+from .copies import HOST, MODEL, Copies, find_copies
 
-DIFFUSION_MODEL = f"{MODEL}diffusion_model."
+DIFFUSION_MODEL = MODEL + HOST
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 def read_entry(file: TensorFile, entry: TextEntry) -> Weight:
     """One text entry as it is stored, in float32 (float64 where it is), only the columns that read the text."""
-    return Weight(entry.name, entry.role, _pick(read_wide(file, MODEL + entry.name), entry), entry.cond_input)
+    return Weight(entry.name, entry.role, _pick(_read_wide(file, MODEL + entry.name), entry), entry.cond_input)
 
 
-def read_wide(file: TensorFile, name: str) -> Tensor:
+def _read_wide(file: TensorFile, name: str) -> Tensor:
     """The tensor `name` in float32, or in float64 where it is stored so."""
     stored = file.read(name)
     return stored if stored.dtype == torch.float64 else stored.float()
@@ -102,7 +102,7 @@ def _list_changes(
     file, model = checkpoint.file, checkpoint.model
 
     def read(name: str) -> Tensor:
-        return _widen(file.read(names.get(name, MODEL + name)))
+        return _read_wide(file, names.get(name, MODEL + name))
 
     edits: dict[str, list[tuple[TextEntry, Part]]] = {}
     biases: dict[str, Tensor] = {}
@@ -123,7 +123,7 @@ def _list_changes(
 
 def _edit_later(file: TensorFile, name: str, edits: Sequence[tuple[TextEntry, Part]], strength: float) -> Change:
     def edit() -> Tensor:
-        stored = read_wide(file, name)
+        stored = _read_wide(file, name)
         edited = stored.clone()
         for entry, part in edits:
             own = _pick(stored, entry)
@@ -135,7 +135,7 @@ def _edit_later(file: TensorFile, name: str, edits: Sequence[tuple[TextEntry, Pa
 
 
 def _add_later(file: TensorFile, name: str, added: Tensor) -> Change:
-    return lambda: read_wide(file, name) + added
+    return lambda: _read_wide(file, name) + added
 
 
 def _pick(matrix: Tensor, entry: TextEntry) -> Tensor:

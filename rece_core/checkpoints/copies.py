@@ -1,12 +1,12 @@
 """Copies of the diffusion model that a checkpoint carries beside it, such as the moving average of its training.
 
 A copy that stays as it was is the original model inside an erased file. It is known by its names: those of the model
-behind another start, with their dots, or without, as LDM's `LitEma` writes them (`model_ema.diffusion_modelinput_…`).
+behind another prefix, with their dots, or without, as LDM's `LitEma` writes them (`model_ema.diffusion_modelinput_…`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
@@ -14,66 +14,68 @@ from math import prod
 from torch import Tensor
 
 from ..models.text_entries import TextEntry, find_output
+from ..models.text_model import TextModel
 from ..models.weights import VALUE_ROLES
-from ..storage.tensor_file import FLOATS
-from .checkpoint import DIFFUSION_MODEL, MODEL, Checkpoint, read_wide
+from ..storage.tensor_file import FLOATS, TensorFile
 
+MODEL = "model."  # what names in checkpoints have before the host's names
 HOST = "diffusion_model."  # what the host's names of a diffusion model begin with
-ALIKE = 0.5  # ‖copy − W‖ / ‖W‖: an average or a storage type makes a tenth at most, two unrelated weights are 1.4 apart
-WAY_OUT = "Load the checkpoint in ComfyUI and save it with Save Checkpoint, which leaves out what it does not know."
+ALIKE, DROP = CHOICES = ("alike", "drop")
+LORA_ENDINGS = (".lora_up.weight", ".lora_down.weight", ".lora_A.weight", ".lora_B.weight")
+# ‖copy − W‖ / ‖W‖: an average or a storage type makes a tenth at most, two unrelated weights are 1.4 apart.
+NEAR = 0.5
 
 
 @dataclass(frozen=True)
-class ModelCopy:
-    """A copy, in whole or in part: what its names in the file begin with, and these by the host's names of the model's
-    weights; `entries` are those of the text entries among them.
+class Copies:
+    """Names in a file of copies of a model's weights.
+
+    known: by prefix, the copy's name of each of the model's weights that it has. unclear: what repeats a text entry, or
+    may, and can't be erased alike, each with the reason. names: of all that belongs to copies.
     """
 
-    start: str
-    names: Mapping[str, str]
-    entries: tuple[TextEntry, ...]
+    known: Mapping[str, Mapping[str, str]]
+    unclear: Mapping[str, str]
+    names: tuple[str, ...]
 
-    def describe(self) -> str:
-        """In a few words: `ema_model.…: 16 text entries`."""
-        return f"{self.start}…: {len(self.entries)} text entries"
+    def check(self, file: TensorFile, how: str) -> None:
+        """ValueError where `how` is ALIKE and something can't be erased alike."""
+        if how == ALIKE and self.unclear:
+            name, why = next(iter(self.unclear.items()))
+            raise ValueError(
+                f"{file.path.name}: {name} {why}, so it would stay as it is and carry the concept on. Leave copies out "
+                f"by --copies {DROP}."
+            )
 
 
-def find_copies(checkpoint: Checkpoint) -> tuple[ModelCopy, ...]:
-    """The copies of the text entries in a checkpoint, with all that belongs to the same copies of the model.
+def find_copies(file: TensorFile, model: TextModel) -> Copies:
+    """The copies of the text entries of `model` in `file`, with what belongs to the same copies of the model.
 
-    Raises ValueError for what can't be told apart: a tensor that is named like a copy and has another shape, one that
-    holds the numbers of a text entry under an unknown name, names that stand for two weights. Reads one such tensor and
-    one text entry at a time, none where no tensor is as large as a text entry.
+    Reads a tensor under an unknown name only where it is as large as a text entry, one at a time.
     """
-    tensors = checkpoint.file.tensors
-    others = [name for name in tensors if not name.startswith(DIFFUSION_MODEL)]
-    if len(others) == len(tensors):
-        return ()  # a diffusion model by itself, under the names of no checkpoint
-    starts = dict.fromkeys(_find_starts(checkpoint.model.family.entries, others))
-    copies = tuple(_collect(checkpoint, start, others) for start in starts)
-    known = {MODEL + entry.name for entry in checkpoint.model.family.entries}
-    _check_strangers(checkpoint, known.union(*(copy.names.values() for copy in copies)))
-    return copies
+    entries = {entry.name: entry for each in model.cond_inputs.values() for entry in each}
+    others = [name for name in file.tensors if not name.startswith(MODEL + HOST)]
+    if len(others) == len(file.tensors):
+        return Copies({}, {}, ())  # a diffusion model by itself, under the names of no checkpoint
+    hosts = {_strip(name): name for name in model.shapes}
+    unclear = {name: "belongs to a LoRA" for name in others if name.endswith(LORA_ENDINGS)}
+    known: dict[str, dict[str, str]] = {}
+    for prefix in dict.fromkeys(_find_prefixes(entries, others)):
+        inside = (name for name in others if name.startswith(prefix))
+        found = {hosts[_strip(name[len(prefix) :])]: name for name in inside if _strip(name[len(prefix) :]) in hosts}
+        refused = {found[host]: why for host, why in _list_problems(file, model, entries, found)}
+        unclear |= refused
+        known[prefix] = {host: name for host, name in found.items() if name not in refused}
+    told = {*unclear, *(name for names in known.values() for name in names.values())}
+    unclear |= _find_strangers(file, entries, [name for name in others if name not in told])
+    roots = tuple({_find_root(prefix, file) for prefix in known if prefix})
+    belongs = told.union(unclear, (name for name in others if roots and name.startswith(roots)))
+    return Copies(known, unclear, tuple(name for name in others if name in belongs))
 
 
-def check_erasable(checkpoint: Checkpoint, copies: Sequence[ModelCopy]) -> None:
-    """ValueError unless `copies` can be erased like the model: their numbers are plain, what belongs together is there."""
-    shapes = checkpoint.model.shapes
-    for copy in copies:
-        for entry in copy.entries:
-            for name in _list_edited(entry, shapes):
-                if name not in copy.names:
-                    raise ValueError(
-                        f"{checkpoint.file.path.name} holds a copy of {entry.name}, {copy.names[entry.name]}, but none "
-                        f"of {name}, which value erasure changes with it. Leave copies out by --copies drop."
-                    )
-                checkpoint.file.dtype_of(copy.names[name])
-                _check_shape(checkpoint, name, copy.names[name])
-
-
-def _find_starts(entries: Iterable[TextEntry], others: Iterable[str]) -> Iterator[str]:
+def _find_prefixes(entries: Mapping[str, TextEntry], others: list[str]) -> Iterator[str]:
     """What is before the name of a text entry in each of the `others` that ends with one."""
-    plain = {_strip(entry.name) for entry in entries}
+    plain = {_strip(name) for name in entries}
     lengths = sorted(set(map(len, plain)), reverse=True)
     for name in others:
         dotless = name.replace(".", "")
@@ -82,69 +84,59 @@ def _find_starts(entries: Iterable[TextEntry], others: Iterable[str]) -> Iterato
             yield _cut(name, length)
 
 
-def _collect(checkpoint: Checkpoint, start: str, others: Iterable[str]) -> ModelCopy:
-    """The copy whose names begin with `start`."""
-    hosts: dict[str, str] = {}
-    for host in checkpoint.model.shapes:
-        _add(hosts, _strip(host), host, checkpoint)
-    names: dict[str, str] = {}
-    for name in others:
-        host = hosts.get(name.removeprefix(start).replace(".", "")) if name.startswith(start) else None
-        if host is not None:
-            _add(names, host, name, checkpoint)
-    entries = tuple(entry for entry in checkpoint.model.family.entries if entry.name in names)
-    for entry in entries:
-        _check_shape(checkpoint, entry.name, names[entry.name])
-    return ModelCopy(start, names, entries)
+def _list_problems(
+    file: TensorFile, model: TextModel, entries: Mapping[str, TextEntry], found: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Which of the `found` can't be erased like the model's own, by the model's names, and why."""
+    for host, name in found.items():
+        stored, own = file.tensors[name], model.shapes[host]
+        if stored.shape != own:
+            yield host, f"has the shape {stored.shape}, the model's own {own}"
+        elif stored.dtype not in FLOATS:
+            yield host, f"is stored as {stored.dtype}, which is no plain number"
+        elif host in entries:
+            missing = [each for each in _list_edited_with(entries[host], model) if each not in found]
+            if missing:
+                yield host, f"is a copy without {missing[0]}, which value erasure changes with it"
 
 
-def _add(names: dict[str, str], key: str, name: str, checkpoint: Checkpoint) -> None:
-    if names.setdefault(key, name) != name:
-        raise ValueError(
-            f"{checkpoint.file.path.name} holds a copy of the model whose names stand for two weights: {names[key]} "
-            f"and {name} are the same without dots. {WAY_OUT}"
-        )
+def _list_edited_with(entry: TextEntry, model: TextModel) -> list[str]:
+    """The weights behind a value entry that value erasure reads or changes."""
+    if entry.role in VALUE_ROLES:
+        with suppress(ValueError):  # a model that value erasure refuses
+            return [name for name in find_output(entry, model.shapes) if name]
+    return []
 
 
-def _check_shape(checkpoint: Checkpoint, host: str, name: str) -> None:
-    found, expected = checkpoint.file.tensors[name].shape, checkpoint.model.shapes[host]
-    if found != expected:
-        raise ValueError(
-            f"{name} in {checkpoint.file.path.name} is named like a copy of {host}, but has the shape {found}; expected "
-            f"{expected}. It may belong to another model. {WAY_OUT}"
-        )
+def _find_strangers(file: TensorFile, entries: Mapping[str, TextEntry], strangers: list[str]) -> dict[str, str]:
+    """Which of the `strangers` hold the numbers of a text entry, and of which."""
+    sizes: dict[int, list[str]] = {}
+    for name in strangers:
+        if file.tensors[name].dtype in FLOATS:
+            sizes.setdefault(prod(file.tensors[name].shape), []).append(name)
+    found = {}
+    for entry in entries.values():
+        alike = sizes.get(prod(file.tensors[MODEL + entry.name].shape), ())
+        weight = file.read(MODEL + entry.name).float() if alike else None
+        for name in alike:
+            if weight is not None and _is_near(file.read(name).float().flatten(), weight):
+                found[name] = (
+                    f"has the numbers of {MODEL}{entry.name}, which reads the text, under a name that is not known"
+                )
+    return found
 
 
-def _check_strangers(checkpoint: Checkpoint, known: Collection[str]) -> None:
-    """ValueError where a tensor that is none of the `known` holds the numbers of a text entry."""
-    file = checkpoint.file
-    strangers = [name for name, stored in file.tensors.items() if name not in known and stored.dtype in FLOATS]
-    for entry in checkpoint.model.family.entries:
-        count = prod(checkpoint.model.shapes[entry.name])
-        large = [name for name in strangers if prod(file.tensors[name].shape) == count]
-        if large:
-            weight = read_wide(file, MODEL + entry.name)
-            for name in large:
-                if _is_alike(read_wide(file, name).flatten(), weight):
-                    raise ValueError(
-                        f"{name} in {file.path.name} holds the numbers of {MODEL}{entry.name}, which reads the text, "
-                        f"under a name that is not known, so it would stay as it is. {WAY_OUT}"
-                    )
-
-
-def _is_alike(numbers: Tensor, weight: Tensor) -> bool:
-    """Whether `numbers` (all in a row) are about those of `weight`, also transposed."""
-    most = ALIKE * weight.norm()
+def _is_near(numbers: Tensor, weight: Tensor) -> bool:
+    """Whether `numbers`, all in a row, are about those of `weight`, also transposed."""
+    most = NEAR * weight.norm()
     return any(bool((numbers - each.flatten()).norm() < most) for each in (weight, weight.T))
 
 
-def _list_edited(entry: TextEntry, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
-    """The weights that an erasure may change or read with `entry`, by the host's names."""
-    names = [entry.name]
-    if entry.role in VALUE_ROLES:
-        with suppress(ValueError):  # a model that value erasure refuses
-            names += filter(None, find_output(entry, shapes))
-    return names
+def _find_root(prefix: str, file: TensorFile) -> str:
+    """What all that belongs to the copy begins with, counters included: the first part of its names, where the model is
+    not in there too."""
+    root = prefix.partition(".")[0] + "."
+    return prefix if any(name.startswith(MODEL + HOST) and name.startswith(root) for name in file.tensors) else root
 
 
 def _strip(host: str) -> str:

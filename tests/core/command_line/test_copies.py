@@ -14,7 +14,6 @@ from torch import Tensor
 from rece_core.checkpoints.copies import MODEL
 from tests.core.checkpoints import ATTENTION, make_checkpoint, save_checkpoint
 from tests.core.command_line.calls import Command, assert_one_line, quick
-from tests.core.command_line.conftest import command, folder  # noqa: F401  # fixtures
 from tests.core.random_models import deviation, randn
 
 DIFFUSION = f"{MODEL}diffusion_model."
@@ -57,7 +56,7 @@ def find_left(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> set[
     }
 
 
-def save(folder: Path, added: Mapping[str, Tensor]) -> dict[str, Tensor]:  # noqa: F811
+def save(folder: Path, added: Mapping[str, Tensor]) -> dict[str, Tensor]:
     weights = {**make_checkpoint("sd1"), **added}
     save_checkpoint(folder / "in.safetensors", weights)
     return weights
@@ -65,7 +64,7 @@ def save(folder: Path, added: Mapping[str, Tensor]) -> dict[str, Tensor]:  # noq
 
 @pytest.mark.parametrize("naming", NAMINGS)
 @pytest.mark.parametrize("share", [0.0, 0.02])
-def test_nothing_of_the_original_is_left(command: Command, folder: Path, naming: str, share: float) -> None:  # noqa: F811
+def test_nothing_of_the_original_is_left(command: Command, folder: Path, naming: str, share: float) -> None:
     naming_by = NAMINGS[naming]
     before = save(folder, average(make_checkpoint("sd1"), naming_by, share))
     code, out, err = command("erase", *quick(folder))
@@ -83,7 +82,7 @@ def test_nothing_of_the_original_is_left(command: Command, folder: Path, naming:
             assert deviation(copied, own) < (0.3 if share else 0.005), "the same change, of the copy's own numbers"
 
 
-def test_copies_are_left_out(command: Command, folder: Path) -> None:  # noqa: F811
+def test_copies_are_left_out(command: Command, folder: Path) -> None:
     counters = {"model_ema.decay": torch.tensor(0.9), "model_ema.num_updates": torch.tensor(5, dtype=torch.int32)}
     before = save(folder, {**average(make_checkpoint("sd1"), name_by_ldm), **counters})
     code, out, _ = command("erase", *quick(folder), "--copies", "drop", "--json")
@@ -97,7 +96,7 @@ def test_copies_are_left_out(command: Command, folder: Path) -> None:  # noqa: F
             assert torch.equal(each.float(), before[name].float())
 
 
-def test_inspect_and_json_name_them(command: Command, folder: Path) -> None:  # noqa: F811
+def test_inspect_and_json_name_them(command: Command, folder: Path) -> None:
     copies = average(make_checkpoint("sd1"), name_by_ldm)
     save(folder, copies)
     told = json.loads(command("erase", *quick(folder), "--dry-run", "--json")[1])
@@ -115,8 +114,8 @@ def test_inspect_and_json_name_them(command: Command, folder: Path) -> None:  # 
     ],
 )
 def test_what_cannot_be_erased_alike_is_refused(
-    command: Command,  # noqa: F811
-    folder: Path,  # noqa: F811
+    command: Command,
+    folder: Path,
     name: str,
     make: Callable[[Tensor], Tensor],
     message: str,
@@ -133,7 +132,7 @@ def test_what_cannot_be_erased_alike_is_refused(
     assert name not in load_file(folder / "out.safetensors")
 
 
-def test_other_weights_of_the_same_shape_stay(command: Command, folder: Path) -> None:  # noqa: F811
+def test_other_weights_of_the_same_shape_stay(command: Command, folder: Path) -> None:
     other = randn(99, 12, 768).to(torch.float16)
     save(folder, {"other.weight": other, "zeros.weight": torch.zeros_like(other)})
     assert command("erase", *quick(folder))[0] == 0
