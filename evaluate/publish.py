@@ -63,7 +63,6 @@ def publish_emoji(world: str) -> None:
     """One of the emoji models: docs/evaluation-emoji.md."""
     cells = json.loads(_find(f"table_{world}").read_text("utf-8"))
     fill_marks(DOCS / "evaluation-emoji.md", world, write_tables(cells))
-    write_chart(cells, DOCS / f"evaluation_{world}.png")
     sheet = FOLDER / f"table_{world}_sheet.png"
     if sheet.is_file():
         shutil.copyfile(sheet, DOCS / f"evaluation_{world}_sheet.png")

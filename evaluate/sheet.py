@@ -29,18 +29,21 @@ def save_pictures(folder: Path, task: Task, method: Method, column: str, pixels:
 def write_sheet(folder: Path, world: World, path: Path) -> None:
     """A band a kind of task, a row a method; left of the gap what was erased is asked for, right of it what is kept.
 
-    Tasks that were not drawn, by all the methods, are left out.
+    What was not drawn is left out.
     """
-    tasks = [task for task in _take_firsts(world.tasks) if all(each.is_file() for each in _list(folder, task))]
+    drawn = {task: [each for each in SHOWN if _is_drawn(folder, task, each)] for task in _take_firsts(world.tasks)}
+    tasks = [task for task, methods in drawn.items() if methods]
     if not tasks:
         return
-    figure = Figure(figsize=(12, 2.9 * len(tasks)), layout="constrained")
+    figure = Figure(figsize=(12, 0.35 + sum(0.3 + 0.6 * len(drawn[task]) for task in tasks)), layout="constrained")
     axes = figure.subplots(len(tasks), 1, squeeze=False)[:, 0]
     for axis, task in zip(axes, tasks, strict=True):
-        rows = [_join([np.asarray(Image.open(each)) for each in _list_row(folder, task, method)]) for method in SHOWN]
+        rows = [
+            _join([np.asarray(Image.open(each)) for each in _list_row(folder, task, method)]) for method in drawn[task]
+        ]
         side = rows[0].shape[0]
         axis.imshow(np.concatenate(rows), interpolation="lanczos")
-        axis.set_yticks([side * (place + 0.5) for place in range(len(SHOWN))], [method.name for method in SHOWN])
+        axis.set_yticks([side * (place + 0.5) for place in range(len(rows))], [each.name for each in drawn[task]])
         axis.set_xticks([])
         axis.tick_params(length=0)
         axis.spines[:].set_visible(False)
@@ -52,8 +55,8 @@ def _take_firsts(tasks: Sequence[Task]) -> list[Task]:
     return list({task.name.partition(":")[0]: task for task in reversed(tasks)}.values())[::-1]
 
 
-def _list(folder: Path, task: Task) -> list[Path]:
-    return [each for method in SHOWN for each in _list_row(folder, task, method)]
+def _is_drawn(folder: Path, task: Task, method: Method) -> bool:
+    return all(path.is_file() for path in _list_row(folder, task, method))
 
 
 def _list_row(folder: Path, task: Task, method: Method) -> list[Path]:
