@@ -81,8 +81,8 @@ class ReceSaveErasure(io.ComfyNode):
         _check_name(filename_prefix, ERASURES if format == OPERATOR else LORAS)
         if erasure.changes_nothing():
             raise ValueError(
-                f"the erasure of {erasure.concepts.summarize()} changes no weight, so there is nothing to save. Expected "
-                "one that does: choose an anchor that the model reads otherwise than the target, and erase again."
+                f"the erasure of {erasure.concepts.summarize()} changes no weight, so there is nothing to save. "
+                "Expected one that does: choose an anchor that the model reads otherwise than the target, and erase again."
             )
         if format == OPERATOR:
             path, relative = _choose_path(filename_prefix, ERASURES)
