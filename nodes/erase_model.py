@@ -12,6 +12,7 @@ import torch
 from ..rece_core.erasing.erasure import Erasure
 from ..rece_core.erasing.memory import estimate_memory, require_memory
 from ..rece_core.erasing.pipeline import erase_concepts, plan_erasure
+from ..rece_core.erasing.presence import describe_repeated
 from ..rece_core.erasing.schedule import Goals
 from ..rece_core.erasing.settings import AUTO, EditSettings, EraseSettings
 from ..rece_core.texts.concepts import Concepts
@@ -78,6 +79,7 @@ def erase_model(
         pooled=widgets.get("pooled", True),
         make_words=make_words,
     )
+    again = describe_repeated(concepts, original.list_attached())
     place = Workplace(model.load_device, estimate_memory(plan))
     require_memory(plan, place.free)
     attached = original.described.list_entries(plan.settings)
@@ -86,7 +88,11 @@ def erase_model(
 
     def erase(device: torch.device) -> Erasure:
         there = replace(plan, model=original.on(device).described)
-        return replace(erase_concepts(there, progress, make_priors), text_weights=text_weights)
+        made = erase_concepts(there, progress, make_priors)
+        parts = {
+            name: replace(part, note="\n".join(filter(None, (part.note, again)))) for name, part in made.parts.items()
+        }
+        return replace(made, parts=parts, text_weights=text_weights)
 
     def measure(device: torch.device) -> str:
         return original.on(device).measure_rounding(erased, rounded, progress).describe()

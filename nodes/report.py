@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from comfy_api.latest import io
 
-from ..rece_core.erasing.erasure import check_fit
+from ..rece_core.erasing.erasure import Erasure, check_fit
+from ..rece_core.erasing.presence import same_erasure
 from ..rece_core.reporting.chart import render_chart
 from ..rece_core.reporting.description import summarize_erasure
 from ..rece_core.reporting.metrics import describe_metrics, measure_erasure
@@ -47,6 +50,12 @@ class ReceReport(io.ComfyNode):
                     tooltip="Texts that should not have moved, one a line: the more they did, the more was damaged. "
                     "The chart shows the ten that moved most. Left empty: eight everyday texts.",
                 ),
+                io.Model.Input(
+                    "edited_model",
+                    optional=True,
+                    tooltip="The MODEL that draws, behind all other nodes: the report says how much of the erasure is "
+                    "still in it.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="chart", tooltip="The chart, for Preview Image or Save Image."),
@@ -56,13 +65,42 @@ class ReceReport(io.ComfyNode):
 
     @classmethod
     @explain_out_of_memory()
-    def execute(cls, erasure, model, clip, probes="") -> io.NodeOutput:
-        described = HostModel(model, erasure.text_weights).described
-        erasure.check_encoder(fingerprint_encoder(clip))
+    def execute(cls, erasure, model, clip, probes="", edited_model=None) -> io.NodeOutput:
+        original = HostModel(model, erasure.text_weights)
+        described = original.described
         check_fit(erasure, described)
+        warnings = _list_warnings(erasure, original, clip, edited_model)
         texts = list_lines(probes) or PROBES
         read = [described.prepare_inputs(encode_inputs(clip, text)) for text in texts]
         entries = described.list_entries(erasure.parts)
         metrics = measure_erasure(erasure, described.read(entries, Progress(len(entries))), read)
         chart = to_images(render_chart(metrics)[None])
-        return io.NodeOutput(chart, describe_metrics(erasure, metrics), ui=show_on_node(summarize_erasure(erasure)))
+        report = "\n".join([*warnings, describe_metrics(erasure, metrics)])
+        shown = show_on_node("\n".join([*warnings, summarize_erasure(erasure)]))
+        return io.NodeOutput(chart, report, ui=shown)
+
+
+def _list_warnings(erasure: Erasure, original: HostModel, clip: Any, edited_model: Any) -> list[str]:
+    """A sentence for each reason why this erasure may do nothing to what is drawn."""
+    warnings = [_compare_encoder(erasure, clip)]
+    if erasure.changes_nothing():
+        warnings.append("The erasure changes no weight: the model read the target as it reads its anchor.")
+    if any(same_erasure(erasure, each) for each in original.list_attached()):
+        warnings.append(
+            "The MODEL connected as the original has been erased already, so all that is measured here is of erasing "
+            "twice. Connect the MODEL before it."
+        )
+    if edited_model is not None:
+        edited = HostModel(edited_model, erasure.text_weights)
+        progress = Progress(len(edited.described.family.entries))
+        held = next(each for each in edited.measure_held([erasure], progress) if same_erasure(each.erasure, erasure))
+        undone = " A node behind took it out again." if held.attached and not held.is_there else ""
+        warnings.append(f"The edited MODEL holds this erasure {held.share.describe().removesuffix('.')}.{undone}")
+    return list(filter(None, warnings))
+
+
+def _compare_encoder(erasure: Erasure, clip: Any) -> str:
+    try:
+        return erasure.check_encoder(fingerprint_encoder(clip))
+    except ValueError as error:
+        return f"Prompts of this CLIP are not what was erased: {error}"

@@ -11,6 +11,7 @@ from safetensors.torch import save
 
 from ..rece_core.sharing.erasure_file import save_erasure
 from ..rece_core.sharing.lora_file import count_steps, describe_header, make_lora
+from ..rece_core.sharing.provenance import describe_base
 from ..rece_core.storage.atomic_file import write_atomically
 from .erasure_files import ERASURES
 from .host import HostModel, Progress, show_on_node
@@ -80,6 +81,11 @@ class ReceSaveErasure(io.ComfyNode):
     @explain_out_of_memory()
     def execute(cls, erasure, filename_prefix, format=OPERATOR, rank=0, model=None) -> io.NodeOutput:
         _check_name(filename_prefix, ERASURES if format == OPERATOR else LORAS)
+        if erasure.changes_nothing():
+            raise ValueError(
+                f"the erasure of {erasure.concepts.summarize()} changes no weight, so there is nothing to save. "
+                "Expected one that does: choose an anchor that the model reads otherwise than the target, and erase again."
+            )
         if format == OPERATOR:
             path, relative = _choose_path(filename_prefix, ERASURES)
             save_erasure(erasure, path)
@@ -93,7 +99,9 @@ class ReceSaveErasure(io.ComfyNode):
                 "a LoRA holds what changes in the weights of a model, and none is connected. Connect to 'model' the "
                 f"MODEL that went into RECE Iterate or RECE Edit Model, or choose the format '{OPERATOR}'."
             )
-        described = HostModel(model, erasure.text_weights).described
+        base = HostModel(model, erasure.text_weights)
+        described = base.described
+        before = base.measure_held(on_step=Progress(len(described.family.entries)))
         lora = make_lora(
             erasure,
             described,
@@ -103,8 +111,10 @@ class ReceSaveErasure(io.ComfyNode):
             Progress(count_steps(erasure, described)),
         )
         path, relative = _choose_path(filename_prefix, LORAS)
-        write_atomically(path, save(dict(lora.tensors), metadata=describe_header(lora, erasure)))
+        header = {**describe_header(lora, erasure), **describe_base(before)}
+        write_atomically(path, save(dict(lora.tensors), metadata=header))
         told = [f"Saved as {relative}", lora.describe(), *([BIAS_NOTE] if lora.biases and not for_diffusers else [])]
+        told += [f"Goes on top of, and does not hold: {each.describe()}" for each in before if each.is_there]
         return io.NodeOutput(relative, ui=show_on_node("\n".join(told)))
 
 

@@ -138,6 +138,13 @@ class Erasure:
             "does, so all of it is approximate."
         )
 
+    def changes_nothing(self) -> bool:
+        """Whether no weight is changed, as where the model reads a target as it reads its anchor."""
+        return not any(
+            part.operator.compressed().rank or part.orthogonal_maps or (part.value_erasers and part.settings.seal)
+            for part in self.parts.values()
+        )
+
     def check_family(self, family: str) -> None:
         """ValueError unless `family` is the one this erasure was made on."""
         if family != self.family:

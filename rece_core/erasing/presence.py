@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..texts.concepts import Concepts
+from ..texts.wording import quote
 from .erasure import Erasure
 
 EXACT = 0.02  # of an erasure: more than the rounding of weights and of LoRA files can hide
@@ -80,6 +82,19 @@ def measure_shares(changes: Iterable[tuple[Tensor, Sequence[Tensor]]]) -> list[S
         told = fits[energies > ALIKE**2 * energies.max(), index].tolist() or [0.0]
         shares.append(Share(share, min(told), max(told)))
     return shares
+
+
+def describe_repeated(concepts: Concepts, before: Iterable[Erasure]) -> str:
+    """What to say where `concepts` name what one of the erasures `before` did in the same chain; else empty."""
+    done = {name.casefold() for erasure in before for concept in erasure.concepts.concepts for name in concept.names}
+    names = [name for concept in concepts.concepts for name in concept.names if name.casefold() in done]
+    if not names:
+        return ""
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return (
+        f"{quote(names[0])}{more} was already erased from this model by an earlier node: forgotten and recoverable are "
+        "shares of the little that one left, not of what the original knew."
+    )
 
 
 def same_erasure(first: Erasure, second: Erasure) -> bool:

@@ -55,6 +55,12 @@ def describe_chain(held: Sequence[Held]) -> dict[str, str]:
     return told
 
 
+def describe_base(held: Sequence[Held]) -> dict[str, str]:
+    """What had been erased from the model that a difference goes on top of, and that the difference does not hold."""
+    lines = [each.describe() for each in held if each.is_there]
+    return {"on_top_of": "\n".join(lines)} if lines else {}
+
+
 def describe_origin(header: Mapping[str, str]) -> str:
     """By what and on which model the erasure with this header was made: a line of plain words.
 

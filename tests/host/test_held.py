@@ -118,6 +118,24 @@ def test_loras_before_and_after(client: Client, server: Server) -> None:
     assert [read_certificate(server, result.text(node)[0])["held"] for node in saved] == ["in full"] * 2
 
 
+def test_a_lora_names_the_erasures_that_it_goes_on_top_of(client: Client, server: Server) -> None:
+    graph = Shapes()
+    both = erase(graph, graph.demo, STARS, graph.circles[0])
+    inputs = {"format": "LoRA", "rank": 0, "filename_prefix": "on_top"}
+    graph.add("ReceSaveErasure", erasure=graph.circles[1], model=graph.demo[0], **inputs)
+    client.run(graph)
+    graph.add("ReceSaveErasure", erasure=both[1], model=graph.circles[0], **inputs)
+    client.run(graph)
+    headers = []
+    for number in (1, 2):
+        with safe_open(server.output / "loras" / f"on_top_0000{number}_.safetensors", framework="pt") as file:
+            headers.append(file.metadata())
+    assert "on_top_of" not in headers[0], "control"
+    assert headers[1]["on_top_of"].startswith(A_CIRCLE.split(" =>")[0]) and headers[1]["on_top_of"].endswith(
+        ": in full"
+    )
+
+
 @pytest.mark.parametrize(
     ("wire", "message"),
     [

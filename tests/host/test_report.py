@@ -14,8 +14,9 @@ from tests.host.graphs import ModelGraph, read_hashes, require_alive, see
 PROBES = "a green star\na picture of a small cross"
 
 
-def add_report(graph: ModelGraph, erasure: Output, model: Output | None = None, clip: Output | None = None) -> Node:
-    return graph.add("ReceReport", erasure=erasure, model=model or graph.model, clip=clip or graph.clip, probes=PROBES)
+def add_report(graph: ModelGraph, erasure: Output, **inputs: Output) -> Node:
+    wired = {"model": graph.model, "clip": graph.clip, **inputs}
+    return graph.add("ReceReport", erasure=erasure, probes=PROBES, **wired)
 
 
 def read_shares(lines: list[str]) -> list[float]:
@@ -58,13 +59,33 @@ def test_a_gentler_erasure_is_shown_to_change_less(client: Client) -> None:
     assert len(gentle) == 8 and max(gentle) < min(usual)
 
 
-def test_a_report_for_another_text_encoder(client: Client) -> None:
+def test_what_does_nothing_is_said(client: Client) -> None:
+    """Another text encoder, an erased model for the original, an erasure undone behind: each in a sentence."""
     graph = ModelGraph()
-    other = graph.add("CLIPSetLastLayer", clip=graph.clip, stop_at_clip_layer=-2)
-    graph.show(add_report(graph, graph.iterate()[1], clip=other[0])[1])
-    with pytest.raises(NodeFailed, match=r"ReceReport .*made for another text encoder"):
-        client.run(graph)
-    require_alive(client)
+    erased = graph.iterate()
+    other = graph.add("CLIPSetLastLayer", clip=graph.clip, stop_at_clip_layer=-2)[0]
+    undone = graph.add("ModelMergeSimple", model1=graph.model, model2=erased[0], ratio=1.0)[0]
+    told = {
+        "Prompts of this CLIP are not what was erased: this erasure was made for another text encoder": {"clip": other},
+        "The MODEL connected as the original has been erased already": {"model": erased[0]},
+        "holds this erasure not at all. A node behind took it out again.": {"edited_model": undone},
+        "holds this erasure in full.": {"edited_model": erased[0]},
+    }
+    nodes = [graph.show(add_report(graph, erased[1], **inputs)[1]) for inputs in ({}, *told.values())]
+    plain, *reports = map(client.run(graph).text, nodes)
+    for sentence, (report,) in zip(told, reports, strict=True):
+        assert sentence in report.replace("\n", " ")
+        assert sentence not in plain[0], "control"
+
+
+def test_a_second_erasure_says_that_it_is_one(client: Client) -> None:
+    graph = ModelGraph()
+    first = graph.iterate()
+    nodes = [graph.show(each[2]) for each in (first, graph.iterate(model=first[0]))]
+    result = client.run(graph)
+    once, twice = (result.text(node)[0] for node in nodes)
+    sentence = "'a red circle' was already erased from this model by an earlier node"
+    assert sentence in twice and sentence not in once
 
 
 def test_a_report_on_a_model_of_an_unknown_family(client: Client) -> None:
