@@ -16,6 +16,7 @@ from .count_nudity import ReceCountNudity
 from .demo_model import ReceDemoModel
 from .derive_embedding import ReceDeriveEmbedding
 from .edit_model import ReceEditModel
+from .erase import ReceErase
 from .erasure_files import ERASURES, ReceLoadErasure
 from .iterate import ReceIterate
 from .prompt_list import RecePromptList
@@ -40,6 +41,7 @@ class ReceExtension(ComfyExtension):
         register_emoji()
         add_routes()
         return [
+            ReceErase,
             ReceConcepts,
             ReceEditModel,
             ReceDeriveEmbedding,

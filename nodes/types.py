@@ -32,14 +32,24 @@ def fold_inputs(schema: io.Schema, shown: Collection[str]) -> io.Schema:
     return schema
 
 
+def model_input() -> io.Input:
+    """The model to erase from."""
+    return io.Model.Input(
+        "model",
+        tooltip="The model to erase from. LoRAs loaded before this node are erased too; those after it are not.",
+    )
+
+
+def clip_input() -> io.Input:
+    """The model's text encoder."""
+    return io.Clip.Input("clip", tooltip="The text encoder that belongs to the model. It is read, not changed.")
+
+
 def erase_inputs() -> list[io.Input]:
     """What the nodes that erase need: a model, its text encoder, concepts."""
     return [
-        io.Model.Input(
-            "model",
-            tooltip="The model to erase from. LoRAs loaded before this node are erased too; those after it are not.",
-        ),
-        io.Clip.Input("clip", tooltip="The text encoder that belongs to the model. It is read, not changed."),
+        model_input(),
+        clip_input(),
         ConceptsType.Input("concepts", tooltip="What to forget and what to keep, from RECE Concepts."),
     ]
 

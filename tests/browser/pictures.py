@@ -16,6 +16,7 @@ from harness.graph import Graph
 from harness.server import Server
 
 from .artist import PATIENCE, VUE, Artist, seat_artist
+from .test_journey import unfold
 
 DOCS = ROOT / "docs"
 MARGIN = 16  # pixels around what is shown
@@ -68,6 +69,7 @@ def take_menu(artist: Artist) -> None:
 
 def take_mistakes(artist: Artist) -> None:
     artist.answer("circle")
+    unfold(artist)
     artist.look_at("ReceConcepts")
     artist.fill("ReceConcepts", "targets", MISTAKEN)
     expect(artist.panel("What will be erased")).to_contain_text("listed twice")

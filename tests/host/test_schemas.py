@@ -24,6 +24,7 @@ INPUTS = {
         *("model", "edited_model", "clip", "target", "anchor", "derivation_ridge", "ridge_scale", "text_weights"),
     ],
     "ReceEditModel": ["model", "clip", "concepts", *EDIT, *PROTECTION, "pooled", "text_weights"],
+    "ReceErase": ["model", "clip", "kind", "targets", "default_anchor", "thoroughness"],
     "ReceIterate": [
         *("model", "clip", "concepts", "schedule", "thoroughness", "carefulness"),
         *("iteration", "epochs", "derivation_ridge"),
@@ -55,6 +56,7 @@ OUTPUTS = {
     "ReceDemoModel": ["MODEL", "CLIP", "VAE"],
     "ReceDeriveEmbedding": ["CONDITIONING", "STRING", "FLOAT", "FLOAT"],
     "ReceEditModel": ["MODEL", "RECE_ERASURE"],
+    "ReceErase": ["MODEL", "RECE_ERASURE", "STRING"],
     "ReceIterate": ["MODEL", "RECE_ERASURE", "STRING"],
     "ReceLoadErasure": ["RECE_ERASURE", "STRING"],
     "RecePromptList": ["STRING", "INT", "FLOAT", "INT", "INT", "RECE_CASE"],

@@ -1,7 +1,7 @@
 /** Which part of a graph draws with the erased model, and so has to be drawn again with the original. */
 
 /** Nodes of the pack that take a MODEL and give it back erased. */
-export const ERASING = new Set(["ReceIterate", "ReceEditModel", "ReceApplyErasure"]);
+export const ERASING = new Set(["ReceErase", "ReceIterate", "ReceEditModel", "ReceApplyErasure"]);
 
 /**
  * @typedef {number | string} Id

@@ -1,16 +1,18 @@
-/** The panel of RECE Concepts: what each line means, its tokens, mistakes in words, and texts worth preserving. */
+/** The panel of RECE Concepts and RECE Erase: what each line means, its tokens, mistakes in words, and texts worth preserving. */
 
 import { askPatiently } from "./ask_server.js";
 import { make, makeButton } from "./elements.js";
 import { CHECK_CONCEPTS, isChosen } from "./settings.js";
-import { addPanel, readText, setWidget, watchLoading, watchWidgets } from "./widgets.js";
+import { addPanel, findWidget, readText, setWidget, watchLoading, watchWidgets } from "./widgets.js";
 import { say } from "./words.js";
 
-const WATCHED = ["kind", "targets", "default_anchor", "preserve", "phrasings"];
+/** What is read, and what counts where a node has no such input: RECE Erase has the first three. */
+const READ = { kind: "", targets: "", default_anchor: "", preserve: "", phrasings: "by kind" };
+const WATCHED = Object.keys(READ);
 const MOST_ROWS = 40;
 
 /**
- * @param {Page.Node} node a RECE Concepts
+ * @param {Page.Node} node a RECE Concepts or RECE Erase
  * @param {import("./ask_server.js").Server} server
  */
 export function addConceptsPanel(node, server) {
@@ -20,7 +22,8 @@ export function addConceptsPanel(node, server) {
     content.replaceChildren(...(reading ? listParts(node, kind, reading) : []));
   });
   const show = () => {
-    if (isChosen(CHECK_CONCEPTS)) read(Object.fromEntries(WATCHED.map((name) => [name, readText(node, name)])));
+    if (!isChosen(CHECK_CONCEPTS)) return;
+    read(Object.fromEntries(Object.entries(READ).map(([name, without]) => [name, readText(node, name) || without])));
   };
   addPanel(node, panel, CHECK_CONCEPTS, show);
   watchWidgets(node, WATCHED, show);
@@ -82,7 +85,7 @@ function listProblems({ problems, limit }) {
  * @param {string[]} texts
  */
 function listSuggestions(node, texts) {
-  if (texts.length === 0) return [];
+  if (texts.length === 0 || !findWidget(node, "preserve")) return [];
   const buttons = texts.map((text) => {
     const add = () => {
       button.remove(); // before the server has answered it could be pressed twice

@@ -7,7 +7,7 @@ import { findWidget, readText, setWidget, unfold, watchLoading, watchWidgets } f
 const NUMBERS = /** @type {const} */ (["epochs", "derivation_ridge"]);
 
 /**
- * RECE Concepts: a new kind brings its anchor, and its numbers to each RECE Iterate that it is connected to.
+ * RECE Concepts and RECE Erase: a new kind brings its anchor, and its numbers to each RECE Iterate that it is connected to.
  * @param {Page.Node} node
  * @param {import("./ask_server.js").Server} server
  */
@@ -26,7 +26,7 @@ export function followKind(node, server) {
     if (isUntouched(readText(node, "default_anchor"), anchors)) setWidget(node, "default_anchor", now.anchor.trim());
     for (const { id } of listReaders(node, 0)) {
       const reader = node.graph?.getNodeById(id);
-      if (reader) fillNumbers(reader, now, before);
+      if (reader?.type === "ReceIterate") fillNumbers(reader, now, before);
     }
   });
 }

@@ -3,7 +3,7 @@
 import { say } from "./words.js";
 
 /**
- * @typedef {object} Erased what RECE Iterate and RECE Load Erasure send
+ * @typedef {object} Erased what RECE Erase, RECE Iterate and RECE Load Erasure send
  * @property {"erasure"} kind
  * @property {{ names: string[], anchors: string[] }[]} concepts
  * @property {import("./curve.js").Epoch[]} epochs

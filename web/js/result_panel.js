@@ -9,7 +9,7 @@ import { addPanel, watchLoading } from "./widgets.js";
 import { say } from "./words.js";
 
 /** Nodes that send results. */
-export const SHOWING = new Set(["ReceIterate", "ReceLoadErasure", "ReceRedTeam"]);
+export const SHOWING = new Set(["ReceErase", "ReceIterate", "ReceLoadErasure", "ReceRedTeam"]);
 
 const KEPT = "rece_result"; // among the node's properties, which are saved with the workflow
 const [WIDTH, HEIGHT, EDGE] = [260, 64, 5];

@@ -1,0 +1,61 @@
+"""RECE Erase: RECE Concepts and RECE Iterate in one, with what most people need of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from .concepts import ReceConcepts
+from .iterate import ReceIterate
+from .types import CATEGORY, clip_input, model_input
+
+#: Inputs that are those of RECE Concepts.
+TEXTS = ("kind", "targets", "default_anchor")
+
+
+class ReceErase(io.ComfyNode):
+    """Has no equation and no default of its own: the two nodes are run, all else as they show it at first."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        texts = {each.id: each for each in ReceConcepts.define_schema().inputs if each.id in TEXTS}
+        for each in texts.values():
+            each.extra_dict.pop("advanced", None)
+        texts["default_anchor"].display_name = "draw instead"
+        return io.Schema(
+            node_id="ReceErase",
+            display_name="RECE Erase",
+            category=CATEGORY,
+            description="Makes the model forget what you write, and draw something else instead. RECE Concepts and "
+            "RECE Iterate in one node, all else as those show it at first.",
+            is_output_node=True,  # as RECE Iterate
+            inputs=[
+                model_input(),
+                clip_input(),
+                *texts.values(),
+                io.Float.Input(
+                    "thoroughness",
+                    display_name="gentle to thorough",
+                    default=0.5,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    display_mode=io.NumberDisplay.slider,
+                    tooltip="0: gentle, other prompts hardly change. 1: thorough, little of what was forgotten can be "
+                    "brought back. It is the thoroughness of RECE Iterate, and its carefulness is what is left to 1.",
+                ),
+            ],
+            outputs=ReceIterate.define_schema().outputs,
+        )
+
+    @classmethod
+    def execute(cls, model, clip, thoroughness, **texts) -> io.NodeOutput:
+        (concepts, _) = ReceConcepts.execute(**{**_defaults(ReceConcepts), **texts}).result
+        sliders = {"thoroughness": thoroughness, "carefulness": round(1 - thoroughness, 10)}
+        return ReceIterate.execute(model, clip, concepts, **{**_defaults(ReceIterate), **sliders})
+
+
+def _defaults(node: type[io.ComfyNode]) -> dict[str, Any]:
+    """What the widgets of a node show at first, by their names."""
+    return {each.id: each.default for each in node.define_schema().inputs if isinstance(each, io.WidgetInput)}
