@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from comfy_api.latest import io
 
 from .concepts import ReceConcepts
 from .iterate import ReceIterate
+from .optional_widgets import optional_widgets
 from .types import CATEGORY, clip_input, model_input
 
 #: Inputs that are those of RECE Concepts.
 TEXTS = ("kind", "targets", "default_anchor")
 
 
+@optional_widgets
 class ReceErase(io.ComfyNode):
     """Has no equation and no default of its own: the two nodes are run, all else as they show it at first."""
 
@@ -51,11 +51,6 @@ class ReceErase(io.ComfyNode):
 
     @classmethod
     def execute(cls, model, clip, thoroughness, **texts) -> io.NodeOutput:
-        (concepts, _) = ReceConcepts.execute(**{**_defaults(ReceConcepts), **texts}).result
+        (concepts, _) = ReceConcepts.execute(**texts).result
         sliders = {"thoroughness": thoroughness, "carefulness": round(1 - thoroughness, 10)}
-        return ReceIterate.execute(model, clip, concepts, **{**_defaults(ReceIterate), **sliders})
-
-
-def _defaults(node: type[io.ComfyNode]) -> dict[str, Any]:
-    """What the widgets of a node show at first, by their names."""
-    return {each.id: each.default for each in node.define_schema().inputs if isinstance(each, io.WidgetInput)}
+        return ReceIterate.execute(model=model, clip=clip, concepts=concepts, **sliders)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from comfy_api.latest import io
 
@@ -15,7 +15,8 @@ def optional_widgets(node: Node) -> Node:
 
     Only these, because the page lists optional inputs behind the required ones, and saves widgets by their place.
     """
-    define, execute = node.define_schema.__func__, node.execute.__func__
+    define: Any = node.define_schema.__func__
+    execute: Any = node.execute.__func__
 
     @wraps(define)
     def define_schema(cls: type[io.ComfyNode]) -> io.Schema:
@@ -30,7 +31,7 @@ def optional_widgets(node: Node) -> Node:
         return execute(cls, **{**defaults, **given})
 
     node.define_schema = classmethod(define_schema)
-    node.execute = classmethod(execute_with_defaults)
+    node.execute = classmethod(cast("Any", execute_with_defaults))
     return node
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -38,7 +39,7 @@ def make_priors(prepare: Callable[[str], PreparedInputs], captions: Sequence[str
     cached = {
         cond_input: prior
         for cond_input, path in paths.items()
-        if (prior := _load(path, lambda path, width=widths[cond_input]: read_prior(path, width))) is not None
+        if (prior := _load(path, partial(read_prior, width=widths[cond_input]))) is not None
     }
     if len(cached) == len(paths):
         for _ in captions:
@@ -57,7 +58,7 @@ def make_words(describe: Describe, words: Sequence[str]) -> Tensor:
     """
     known = describe(FINGERPRINT_TEXT)
     path = _find_path("anchors", [fingerprint(known[None])], tuple(words))
-    kept = _load(path, lambda path: read_words(path, (len(words), len(known))))
+    kept = _load(path, partial(read_words, shape=(len(words), len(known))))
     if kept is not None:
         return kept
     progress = Progress(len(words))

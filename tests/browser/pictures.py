@@ -16,7 +16,6 @@ from harness.graph import Graph
 from harness.server import Server
 
 from .artist import PATIENCE, VUE, Artist, seat_artist
-from .test_journey import unfold
 
 DOCS = ROOT / "docs"
 MARGIN = 16  # pixels around what is shown
@@ -69,7 +68,6 @@ def take_menu(artist: Artist) -> None:
 
 def take_mistakes(artist: Artist) -> None:
     artist.answer("circle")
-    unfold(artist)
     artist.look_at("ReceConcepts")
     artist.fill("ReceConcepts", "targets", MISTAKEN)
     expect(artist.panel("What will be erased")).to_contain_text("listed twice")

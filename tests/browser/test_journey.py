@@ -26,12 +26,6 @@ QUICK = """() => {
   widget.callback?.("paper");
 }"""
 
-UNFOLD = """() => {
-  const node = app.canvas.graph.nodes.find(({ type }) => type === "ReceErase");
-  const { getNodeMenuItems } = app.extensions.find(({ name }) => name === "rece.page");
-  getNodeMenuItems(node).find(({ content }) => content.startsWith("Unfold")).callback();
-}"""
-
 
 @pytest.mark.parametrize(("page", "nodes", "target"), LOOKS)
 def test_from_the_menu_to_a_result_that_stays(open_page, page, nodes, target):
@@ -44,10 +38,8 @@ def test_from_the_menu_to_a_result_that_stays(open_page, page, nodes, target):
 
     ask(artist, page, nodes)
     artist.answer(f"{target} => square")
-    assert artist.node("ReceErase")["values"]["targets"] == f"{target} => square"
+    assert artist.node("ReceConcepts")["values"]["targets"] == f"{target} => square"
     check_inserted(artist)
-    unfold(artist)
-    check_unfolded(artist, f"{target} => square")
 
     artist.page.evaluate(QUICK)
     artist.run()
@@ -80,7 +72,7 @@ def test_keys_alone_and_one_step_back(open_page, page, nodes):
     artist.answer("circle")
     check_inserted(artist)
     artist.press("Control+Z")
-    artist.page.wait_for_function("() => !app.graph.nodes.some(({ type }) => type === 'ReceErase')")
+    artist.page.wait_for_function("() => app.graph.nodes.length === 6")
     assert artist.contents() == before
     assert [node["pos"] for node in artist.saved()["nodes"]] == places
 
@@ -94,28 +86,11 @@ def ask(artist, page, nodes):
         artist.right_click("ReceDemoModel", "Erase a concept")
 
 
-def unfold(artist):
-    """Choose the entry of the menu of RECE Erase; called by itself, since not every page's menu has entries of packs."""
-    artist.page.evaluate(UNFOLD)
-
-
-def check_unfolded(artist, targets):
-    assert not [node for node in artist.nodes() if node["type"] == "ReceErase"]
-    concepts, iterate = (artist.node(type) for type in ("ReceConcepts", "ReceIterate"))
-    assert concepts["values"]["targets"] == targets
-    assert iterate["values"]["thoroughness"] == iterate["values"]["carefulness"] == 0.5
-    assert str(iterate["inputs"]["concepts"][2]) == str(concepts["id"])
-    check_wired(artist, "ReceIterate")
-
-
 def check_inserted(artist):
-    check_wired(artist, "ReceErase")
-
-
-def check_wired(artist, type):
-    erasing, sampler = artist.node(type), artist.node("KSampler")
-    assert erasing["inputs"]["model"][0] == erasing["inputs"]["clip"][0] == "ReceDemoModel"
-    assert sampler["inputs"]["model"][0] == type
+    concepts, iterate, sampler = (artist.node(type) for type in ("ReceConcepts", "ReceIterate", "KSampler"))
+    assert iterate["inputs"]["model"][0] == iterate["inputs"]["clip"][0] == "ReceDemoModel"
+    assert str(iterate["inputs"]["concepts"][2]) == str(concepts["id"])
+    assert sampler["inputs"]["model"][0] == "ReceIterate"
     assert artist.node("CLIPTextEncode")["inputs"]["clip"][0] == "ReceDemoModel"
     for one, other in combinations([node["box"] for node in artist.nodes()], 2):
         assert not overlap(one, other), artist.nodes()

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from harness.environment import ROOT
 
-from .test_journey import CLASSIC, NEWEST, OWN, QUICK, RESULT, VUE, unfold
+from .test_journey import CLASSIC, NEWEST, OWN, QUICK, RESULT, VUE
 
 LOOKS = [pytest.param(OWN, CLASSIC, marks=pytest.mark.slow), (NEWEST, VUE)]
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange", "black", "white")
@@ -39,7 +39,6 @@ def test_a_cancelled_run_says_so_and_the_next_one_works(open_page, page, nodes):
     artist = open_page(page, nodes)
     artist.press("Control+Shift+X")
     artist.answer("circle")
-    unfold(artist)
     artist.fill("ReceConcepts", "targets", MANY)
     artist.choose("ReceIterate", "schedule", "manual")
     artist.choose("ReceIterate", "epochs", 50)
@@ -118,7 +117,6 @@ def test_a_checkpoint_and_a_lora_are_saved(open_page, start_page_server, page, n
     artist = open_page(page, nodes)
     artist.press("Control+Shift+X")
     artist.answer("heart => square")
-    unfold(artist)
     artist.page.evaluate(QUICK)
     artist.page.evaluate(ADD, ["ReceSaveCheckpoint", 900, 900])
     artist.page.evaluate(ADD, ["ReceSaveErasure", 1400, 900])
@@ -141,7 +139,6 @@ def test_settings_take_effect_at_once(open_page, page, nodes):
     artist = open_page(page, nodes)
     artist.press("Control+Shift+X")
     artist.answer("circle")
-    unfold(artist)
     for panel, setting in (("What will be erased", "RECE.CheckConcepts"), (RESULT, "RECE.ShowResults")):
         content = artist.panel(panel).locator(".rece-content")
         expect(content).to_be_visible()
@@ -155,7 +152,6 @@ def test_what_few_people_need_is_folded_until_it_counts(open_page):
     artist = open_page(NEWEST, VUE)
     artist.press("Control+Shift+X")
     artist.answer("circle")
-    unfold(artist)
     iterate = artist.page.locator(f'[data-node-id="{artist.node("ReceIterate")["id"]}"]')
     expect(iterate.get_by_text("thoroughness")).to_be_visible()
     expect(iterate.get_by_text("epochs")).to_be_hidden()
@@ -179,7 +175,6 @@ def test_without_a_mouse(open_page, page, nodes):
     artist.page.keyboard.type("cross => cross")
     artist.page.keyboard.press("Enter")
     expect(artist.panel("What will be erased")).to_contain_text("'cross' is its own anchor")
-    unfold(artist)
     artist.tab_to("textarea", "cross => cross")
     artist.page.keyboard.press("Control+A")
     artist.page.keyboard.type("cross => square")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from .test_journey import CLASSIC, NEWEST, OWN, QUICK, RESULT, VUE, overlap, unfold
+from .test_journey import CLASSIC, NEWEST, OWN, QUICK, RESULT, VUE, overlap
 
 PLANNED = "What will be erased"
 CONFIGURE = """() => {
@@ -20,7 +20,6 @@ def test_mistakes_are_told_while_typing(open_page, page, nodes):
     artist = open_page(page, nodes)
     artist.press("Control+Shift+X")
     artist.answer("")
-    unfold(artist)
     artist.look_at("ReceConcepts")
     panel = artist.panel(PLANNED)
     expect(panel).to_contain_text("Nothing to forget yet")
@@ -45,7 +44,6 @@ def test_the_kind_fills_in_what_the_paper_has(open_page, page, nodes):
     artist = open_page(page, nodes)
     artist.press("Control+Shift+X")
     artist.answer("van gogh")
-    unfold(artist)
     artist.choose("ReceConcepts", "kind", "style")
     expect(artist.panel(PLANNED)).to_contain_text("1 epoch, derivation ridge 0.001, anchor 'art'")
     assert artist.node("ReceConcepts")["values"]["default_anchor"] == "art"
@@ -68,7 +66,6 @@ def test_before_and_after_from_one_seed(open_page, page, nodes):
     artist = open_page(page, nodes)
     artist.press("Control+Shift+X")
     artist.answer("circle => square")
-    unfold(artist)
     artist.page.evaluate(QUICK)
     artist.look_at("ReceIterate")
     artist.right_click("ReceIterate", "Compare before and after")
@@ -92,7 +89,6 @@ def test_the_reason_of_a_failure(open_page, page, nodes):
     artist = open_page(page, nodes)
     artist.press("Control+Shift+X")
     artist.answer(" ".join(["cat"] * 80))
-    unfold(artist)
     artist.page.evaluate(QUICK)
     artist.run()
     expect(artist.panel(RESULT)).to_contain_text("Stopped: ")
@@ -104,7 +100,6 @@ def test_answers_that_come_late_or_not_at_all(open_page, page, nodes):
     artist = open_page(page, nodes)
     artist.press("Control+Shift+X")
     artist.answer("snoopy => dog")
-    unfold(artist)
     artist.look_at("ReceConcepts")
     panel = artist.panel(PLANNED)
     expect(panel).to_contain_text("→ 'dog'")
@@ -141,7 +136,6 @@ def test_the_height_of_a_panel_is_not_saved_so_that_undo_makes_no_step_of_it(ope
     artist = open_page(page, nodes)
     artist.press("Control+Shift+X")
     artist.answer("snoopy => dog")
-    unfold(artist)
     size, height = measure(artist, "→ 'dog'")
     artist.fill("ReceConcepts", "targets", "snoopy => dog\nasterix\nasterix")
     size_of_more, height_of_more = measure(artist, "listed twice")

@@ -7,7 +7,7 @@ import { findWidget, readText, setWidget, unfold, watchLoading, watchWidgets } f
 const NUMBERS = /** @type {const} */ (["epochs", "derivation_ridge"]);
 
 /**
- * RECE Concepts and RECE Erase: a new kind brings its anchor, and its numbers to each RECE Iterate that it is connected to.
+ * RECE Concepts and RECE Erase: a new kind brings its anchor, and its numbers to each RECE Iterate behind it.
  * @param {Page.Node} node
  * @param {import("./ask_server.js").Server} server
  */

@@ -6,7 +6,7 @@ import { connectServer, fetchNodeTexts, fetchWords } from "./ask_server.js";
 import { canCompare, compareBeforeAfter } from "./compare.js";
 import { addConceptsPanel } from "./concepts_panel.js";
 import { loadStyles } from "./elements.js";
-import { askAndErase, canErase, unfoldErase } from "./erase.js";
+import { askAndErase, canErase } from "./erase.js";
 import { fitFolded } from "./measure.js";
 import { translateDefinitions, translateLabels } from "./node_texts.js";
 import { followKind, followSchedule } from "./paper.js";
@@ -54,9 +54,7 @@ app.registerExtension({
   },
 
   getNodeMenuItems(node) {
-    const isErase = node.comfyClass === "ReceErase";
     return [
-      ...(isErase ? [{ content: say("unfoldEntry"), callback: () => unfoldErase(app, node) }] : []),
       ...(canErase(node) ? [{ content: say("eraseEntry"), callback: () => void askAndErase(app, node) }] : []),
       ...(canCompare(node) ? [{ content: say("compareEntry"), callback: () => compareBeforeAfter(app, node) }] : []),
     ];

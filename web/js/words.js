@@ -2,13 +2,12 @@
 
 const ENGLISH = {
   eraseEntry: "Erase a concept",
-  unfoldEntry: "Unfold into RECE Concepts and RECE Iterate",
   compareEntry: "Compare before and after",
   askTitle: "What shall the model forget?",
   askMessage: "such as: van gogh => art",
   noSource: "Select the node that loads your model: one that outputs MODEL and CLIP.",
   noBranch:
-    "Nothing is drawn with an erased model here. Connect RECE Erase to a sampler and decode its picture first.",
+    "Nothing is drawn with an erased model here. Connect RECE Iterate to a sampler and decode its picture first.",
   missingNodes: "This ComfyUI has no node {type}. Reload the page, or see the server's log.",
   seedTitle: "Seed for both",
   before: "Before: {title}",
