@@ -82,7 +82,7 @@ class ReceSaveErasure(io.ComfyNode):
         if erasure.changes_nothing():
             raise ValueError(
                 f"the erasure of {erasure.concepts.summarize()} changes no weight, so there is nothing to save. "
-                "Expected one that does: choose an anchor that the model reads otherwise than the target, and erase again."
+                "Choose an anchor that the model reads otherwise than the target, and erase again."
             )
         if format == OPERATOR:
             path, relative = _choose_path(filename_prefix, ERASURES)

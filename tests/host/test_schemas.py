@@ -42,7 +42,7 @@ INPUTS = {
         *("model", "model_under_test", "clip", "target", "attack", "tokens", "steps", "learning_rate", "batch_size"),
         *("seed", "latent", "images", "vae"),
     ],
-    "ReceReport": ["erasure", "model", "clip", "probes"],
+    "ReceReport": ["erasure", "model", "clip", "probes", "edited_model"],
     "ReceSaveCheckpoint": ["model", "clip", "vae", "erasure", "filename_prefix"],
     "ReceSaveErasure": ["erasure", "filename_prefix", "format", "rank", "model"],
     "ReceTally": ["case", "images", "counts"],
