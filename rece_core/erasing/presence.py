@@ -93,7 +93,7 @@ def describe_repeated(concepts: Concepts, before: Iterable[Erasure]) -> str:
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return (
         f"{quote(names[0])}{more} was already erased from this model by an earlier node: forgotten and recoverable are "
-        "shares of the little that one left, not of what the original knew."
+        "shares of what that one left, not of what the original knew."
     )
 
 
