@@ -12,10 +12,12 @@ EDIT = RIDGE_SCALES | {
     "tokens": {"from subject", "all", "last"},
     "mode": {"paper", "prior", "strict", "orthogonal"},
 }
+KINDS = {"nudity", "unsafe", "style", "hard object", "easy object", "custom"}
 # Add to them, never take away.
 OPTIONS: dict[str, dict[str, set[str]]] = {
+    "ReceErase": {"kind": KINDS},
     "ReceConcepts": {
-        "kind": {"nudity", "unsafe", "style", "hard object", "easy object", "custom"},
+        "kind": KINDS,
         "phrasings": {"as typed", "by kind"},
         "captions": {"everyday captions"},
     },

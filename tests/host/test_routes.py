@@ -68,12 +68,13 @@ def test_every_mistake_is_told_with_its_line(client):
 
 def test_tokens_are_those_of_the_hosts_tokenizer(client):
     texts = ["a photo of a cat", "(cat:1.3)", "embedding:name", " ".join(["cat"] * 80)]
-    read = _read(client, targets="\n".join(texts))
+    read = _read(client, targets="\n".join([*texts, "snoopy =>"]))
     tokens = [each["names"][0]["tokens"] for each in read["concepts"]]
     assert tokens[0] == 5
     assert tokens[1] > 1  # not a weight
     assert tokens[3] == 80
-    assert read["concepts"][0]["anchors"] == [{"text": " ", "tokens": 0}]
+    assert read["concepts"][0]["anchors"] == [], "chosen when it runs"
+    assert read["concepts"][4]["anchors"] == [{"text": " ", "tokens": 0}]
     assert [(each["code"], each["line"]) for each in read["problems"]] == [("tooLong", 4)]
 
 
