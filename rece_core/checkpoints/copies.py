@@ -31,7 +31,7 @@ class Copies:
     """Names in a file of copies of a model's weights.
 
     known: by prefix, the copy's name of each of the model's weights that it has. unclear: what repeats a text entry, or
-    may, and can't be erased alike, each with the reason. names: of all that belongs to copies.
+    may, and can't be erased alike, each with the reason. names: of all that belongs to copies, their counters included.
     """
 
     known: Mapping[str, Mapping[str, str]]
@@ -68,8 +68,9 @@ def find_copies(file: TensorFile, model: TextModel) -> Copies:
         known[prefix] = {host: name for host, name in found.items() if name not in refused}
     told = {*unclear, *(name for names in known.values() for name in names.values())}
     unclear |= _find_strangers(file, entries, [name for name in others if name not in told])
-    roots = tuple({_find_root(prefix, file) for prefix in known if prefix})
-    belongs = told.union(unclear, (name for name in others if roots and name.startswith(roots)))
+    roots = tuple({prefix.partition(".")[0] + "." for prefix in known if prefix})
+    counters = (name for name in others if name.startswith(roots) and file.tensors[name].shape == ())
+    belongs = told.union(unclear, counters)
     return Copies(known, unclear, tuple(name for name in others if name in belongs))
 
 
@@ -130,13 +131,6 @@ def _is_near(numbers: Tensor, weight: Tensor) -> bool:
     """Whether `numbers`, all in a row, are about those of `weight`, also transposed."""
     most = NEAR * weight.norm()
     return any(bool((numbers - each.flatten()).norm() < most) for each in (weight, weight.T))
-
-
-def _find_root(prefix: str, file: TensorFile) -> str:
-    """What all that belongs to the copy begins with, counters included: the first part of its names, where the model is
-    not in there too."""
-    root = prefix.partition(".")[0] + "."
-    return prefix if any(name.startswith(MODEL + HOST) and name.startswith(root) for name in file.tensors) else root
 
 
 def _strip(host: str) -> str:
