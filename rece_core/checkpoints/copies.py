@@ -67,11 +67,12 @@ def find_copies(file: TensorFile, model: TextModel) -> Copies:
         unclear |= refused
         known[prefix] = {host: name for host, name in found.items() if name not in refused}
     told = {*unclear, *(name for names in known.values() for name in names.values())}
-    unclear |= _find_strangers(file, entries, [name for name in others if name not in told])
+    expected = told | {MODEL + name for name in entries}
+    unclear |= _find_strangers(file, entries, [name for name in file.tensors if name not in expected])
     roots = tuple({prefix.partition(".")[0] + "." for prefix in known if prefix})
     counters = (name for name in others if name.startswith(roots) and file.tensors[name].shape == ())
     belongs = told.union(unclear, counters)
-    return Copies(known, unclear, tuple(name for name in others if name in belongs))
+    return Copies(known, unclear, tuple(name for name in file.tensors if name in belongs))
 
 
 def _find_prefixes(entries: Mapping[str, TextEntry], others: list[str]) -> Iterator[str]:

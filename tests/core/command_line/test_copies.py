@@ -109,6 +109,7 @@ def test_inspect_and_json_name_them(command: Command, folder: Path) -> None:
     ("name", "make", "message"),
     [
         ("backup.17", lambda key: key.to(torch.bfloat16), "has the numbers of model.diffusion_model"),
+        (f"{DIFFUSION}backup", lambda key: key.clone(), "has the numbers of model.diffusion_model"),
         (name_by_ldm(KEY), lambda key: key[:6].clone(), "has the shape .6, 768., the model's own .12, 768."),
         ("lora.down.lora_down.weight", lambda key: key[:4].clone(), "belongs to a LoRA"),
     ],
