@@ -19,7 +19,8 @@ from .copies import ALIKE, DROP
 @dataclass(frozen=True)
 class Written:
     """What was changed in a checkpoint: the names of weights and biases, the share of the diffusion model's parameters
-    that weights are, and the rounding, ‖stored − W'‖ / ‖W' − W‖ (Frobenius) over all of them; NaN for no change.
+    that weights are, and the rounding, ‖stored − W'‖ / ‖W' − W‖ (Frobenius) over all of them, without copies; NaN for
+    no change.
 
     copies, left_out: names of copies of them in the file that were erased alike, and of those that it lacks now.
     """
@@ -46,10 +47,10 @@ def write_erased(
     """
     checkpoint.copies.check(checkpoint.file, copies)
     rounding = _Rounding(checkpoint)
-    own = list_changes(checkpoint, erasure, strength)
+    own = {name: rounding.watch(name, each) for name, each in list_changes(checkpoint, erasure, strength).items()}
     copied = list_copied_changes(checkpoint, erasure, strength) if copies == ALIKE else {}
     left_out = checkpoint.copies.names if copies == DROP else ()
-    changes = {name: rounding.watch(name, each) for name, each in (own | copied).items()}
+    changes = own | copied
     if path is None:
         for name, change in changes.items():
             change()

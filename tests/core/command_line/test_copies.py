@@ -101,6 +101,8 @@ def test_inspect_and_json_name_them(command: Command, folder: Path) -> None:
     save(folder, copies)
     told = json.loads(command("erase", *quick(folder), "--dry-run", "--json")[1])
     assert len(told["copies_changed"]) == 6 and set(told["copies_changed"]) <= set(copies)
+    without = json.loads(command("erase", *quick(folder), "--dry-run", "--json", "--copies", "drop")[1])
+    assert told["rounding"] == without["rounding"], "of the model in float16, not of its copies in float32"
     told = json.loads(command("inspect", folder / "in.safetensors", "--json")[1])
     assert told["copies"] == "model_ema.diffusion_model…: 4 text entries, erased alike"
 
