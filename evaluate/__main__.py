@@ -28,7 +28,7 @@ from .methods import DRIFTING, METHODS, ORIGINAL, WITHOUT_ANCHORS, Method
 from .shapes import load_shapes
 from .sheet import save_pictures, write_sheet
 from .table import DRIFT, KEPT_UNSEEN, Cells, write_chart, write_tables
-from .world import Task, World
+from .world import Task, World, find_kind
 
 SHAPES = "shapes"
 ROWS = (*METHODS, *WITHOUT_ANCHORS)
@@ -124,14 +124,14 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def choose_tasks(world: World, given: argparse.Namespace) -> list[Task]:
-    """Those that were asked for, by their names or by what these begin with; SystemExit where there is none."""
+    """Those that were asked for, by their names or kinds; SystemExit where there is none."""
     asked = set(given.tasks or ())
-    known = {name for task in world.tasks for name in (task.name, task.name.partition(":")[0])}
+    known = {name for task in world.tasks for name in (task.name, find_kind(task.name))}
     if not asked <= known:
         raise SystemExit(f"no task is called {min(asked - known)!r}; expected of {sorted(known)}")
     if given.quick:
         return list(world.tasks[:1])
-    return [task for task in world.tasks if not asked or not asked.isdisjoint({task.name, task.name.partition(":")[0]})]
+    return [task for task in world.tasks if not asked or not asked.isdisjoint({task.name, find_kind(task.name)})]
 
 
 def name_file(what: str, given: argparse.Namespace) -> str:

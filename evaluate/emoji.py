@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import cycle, islice
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from emoji.judge import NONE, classify, load_judge, name_answer
 from emoji.show import SAMPLINGS
 from emoji.world import BACKGROUNDS, FOLDER, STYLES, Concept, load_concepts
 
-from .world import Question, Seen, World
+from .world import Question, Seen, Task, World
 
 HALVES = ("tuned", "reported")
 Item = TypeVar("Item")
@@ -57,7 +57,7 @@ def take_half(half: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class EmojiTask:
+class EmojiTask(Task):
     """Concepts to erase at once, by name, and other members of the same group, which should go with them."""
 
     group: str
@@ -70,32 +70,9 @@ class EmojiTask:
         return f"{self.group}: {self.erased[0]}"
 
     @property
-    def erases_look(self) -> bool:
-        """Whether styles are erased."""
-        return False
-
-    @property
     def targets(self) -> str:
         """For RECE Concepts: a name a line, without an anchor."""
         return "\n".join(self.erased)
-
-    @property
-    def preserve(self) -> str:
-        """Nothing."""
-        return ""
-
-    @property
-    def negative(self) -> str:
-        """A prompt that names all of them."""
-        return ", ".join(self.erased)
-
-    def captions(self) -> str:
-        """None of its own: those that ship."""
-        return ""
-
-    def probes(self) -> str:
-        """None of its own: those that ship."""
-        return ""
 
     def questions(self) -> dict[str, list[Question]]:
         """By column of the table; those that begin with `kept`, and the relatives, name what was not erased."""
@@ -159,10 +136,7 @@ class EmojiTask:
 class StyleTask(EmojiTask):
     """Styles to erase at once; objects in the other styles, and objects in no style, are kept."""
 
-    @property
-    def erases_look(self) -> bool:
-        """Yes."""
-        return True
+    erases_look: ClassVar[bool] = True
 
     @property
     def targets(self) -> str:

@@ -14,7 +14,7 @@ from demo.graphs import SHAPES as SAMPLING
 from demo.judge import classify, load_judge
 from demo.world import COLOURS, FILLS, SHAPES
 
-from .world import Question, Seen, World
+from .world import Question, Seen, Task, World
 
 LOOKALIKES = {"circle": ("ellipse", "ring"), "star": ("cross",), "heart": ("triangle",), "striped": ("dotted",)}
 ANCHORS = {"circle": "square", "star": "triangle", "heart": "square", "striped": "plain"}
@@ -26,7 +26,7 @@ _NEXT_COLOUR = dict(zip(_COLOURS, (*_COLOURS[1:], _COLOURS[0]), strict=True))
 
 
 @dataclass(frozen=True)
-class ShapesTask:
+class ShapesTask(Task):
     """Concepts to erase at once: shapes, or one fill as a style."""
 
     erased: tuple[str, ...]
@@ -37,11 +37,6 @@ class ShapesTask:
         return " + ".join(self.erased)
 
     @property
-    def erases_look(self) -> bool:
-        """No: a fill is no colour."""
-        return False
-
-    @property
     def targets(self) -> str:
         """For RECE Concepts: a line each, all its names onto one anchor."""
         return "\n".join(f"{', '.join(_names(each))} => {ANCHORS[each]}" for each in self.erased)
@@ -50,11 +45,6 @@ class ShapesTask:
     def preserve(self) -> str:
         """For RECE Concepts: what a user would think of, two of everything that is kept."""
         return "\n".join(question.prompt for question in self._plain(self._kept(), 2 * len(self._kept())))
-
-    @property
-    def negative(self) -> str:
-        """A prompt that names all of them."""
-        return ", ".join(self.erased)
 
     def captions(self) -> str:
         """400 captions of the world as it is without the erased, for the prior, a line each."""

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from .methods import METHODS, ORIGINAL, Method
-from .world import Task, World
+from .world import Task, World, find_kind
 
 SHOWN = (ORIGINAL, METHODS[3], METHODS[-1])  # the original, the paper's, and the default
 COLUMNS = ("by name", "kept, by name")
@@ -52,7 +52,7 @@ def write_sheet(folder: Path, world: World, path: Path) -> None:
 
 
 def _take_firsts(tasks: Sequence[Task]) -> list[Task]:
-    return list({task.name.partition(":")[0]: task for task in reversed(tasks)}.values())[::-1]
+    return list({find_kind(task.name): task for task in reversed(tasks)}.values())[::-1]
 
 
 def _is_drawn(folder: Path, task: Task, method: Method) -> bool:

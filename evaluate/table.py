@@ -12,6 +12,7 @@ from scipy.stats import binomtest
 
 from .experiment import ATTACKS, CLEAR, GRADIENT_ATTACKS
 from .methods import METHODS, WITHOUT_ANCHORS
+from .world import find_kind
 
 Row = TypeVar("Row")
 ORDER = [method.name for method in (*METHODS, *WITHOUT_ANCHORS)]
@@ -72,10 +73,10 @@ def write_rows(rows: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def pool_kinds(cells: Cells) -> Cells:
-    """Tasks of one kind together, by what their names begin with up to a colon."""
+    """Tasks of one kind together, see `find_kind`."""
     kinds: dict[str, Cells] = {}
     for task, rows in cells.items():
-        kinds.setdefault(task.partition(":")[0], {})[task] = rows
+        kinds.setdefault(find_kind(task), {})[task] = rows
     return {kind: pool_tasks(tasks) for kind, tasks in kinds.items()}
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 
@@ -36,49 +37,67 @@ class Question:
         return self.label in seen.labels
 
 
-class Task(Protocol):
+class Task(ABC):
     """Concepts to erase at once, and what the model is asked before and after.
 
-    targets, preserve: for RECE Concepts. negative: a prompt that names all that is erased. erases_look: whether what is
-    erased is what `Question.look` is.
+    erased: their names. erases_look: whether what is erased is what `Question.look` is.
     """
 
+    erased: tuple[str, ...]
+    erases_look: ClassVar[bool] = False
+
     @property
+    @abstractmethod
     def name(self) -> str:
-        """As the results call it; tasks whose names begin alike, up to a colon, are shown together."""
+        """As the results call it; see `find_kind`."""
 
     @property
-    def erases_look(self) -> bool: ...
+    @abstractmethod
+    def targets(self) -> str:
+        """For RECE Concepts, a line each."""
 
     @property
-    def targets(self) -> str: ...
+    def preserve(self) -> str:
+        """For RECE Concepts, a line each; nothing."""
+        return ""
 
     @property
-    def preserve(self) -> str: ...
-
-    @property
-    def negative(self) -> str: ...
+    def negative(self) -> str:
+        """A prompt that names all of them."""
+        return ", ".join(self.erased)
 
     def captions(self) -> str:
         """Captions for the prior, a line each; none for those that ship."""
+        return ""
 
     def probes(self) -> str:
         """Texts to measure drift on, a line each; none for those that ship."""
+        return ""
 
+    @abstractmethod
     def questions(self) -> dict[str, list[Question]]:
         """By column of the table."""
 
+    @abstractmethod
     def floor(self) -> list[Question]:
         """Prompts that have nothing to do with what was erased."""
 
+    @abstractmethod
     def put_anchor(self, question: Question) -> str:
         """The prompt with an anchor in the place of what was erased."""
 
+    @abstractmethod
     def pairs(self, erased: str, *, described: bool) -> tuple[str, str]:
         """Prompts with the concept, by name or as `described`, and the same with its anchor, a line each."""
 
+    @abstractmethod
     def elsewhere(self, question: Question) -> str:
         """The anchor's prompt for `question`, in another colour: what a direction is added to."""
+
+
+def find_kind(task: str) -> str:
+    """What the name of a task begins with, up to a colon: tasks of a kind are shown together."""
+    return task.partition(":")[0]
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,13 @@ class ReceErase(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         texts = {each.id: each for each in ReceConcepts.define_schema().inputs if each.id in TEXTS}
-        for each in texts.values():
-            each.extra_dict.pop("advanced", None)
         texts["default_anchor"].display_name = "draw instead"
+        slider = next(each for each in ReceIterate.define_schema().inputs if each.id == "thoroughness")
+        slider.display_name = "gentle to thorough"
+        slider.tooltip = (
+            "0: gentle, other prompts hardly change. 1: thorough, little of what was forgotten can be brought back. "
+            "It is the thoroughness of RECE Iterate, and its carefulness is what is left to 1."
+        )
         return io.Schema(
             node_id="ReceErase",
             display_name="RECE Erase",
@@ -34,17 +38,7 @@ class ReceErase(io.ComfyNode):
                 model_input(),
                 clip_input(),
                 *texts.values(),
-                io.Float.Input(
-                    "thoroughness",
-                    display_name="gentle to thorough",
-                    default=0.5,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    display_mode=io.NumberDisplay.slider,
-                    tooltip="0: gentle, other prompts hardly change. 1: thorough, little of what was forgotten can be "
-                    "brought back. It is the thoroughness of RECE Iterate, and its carefulness is what is left to 1.",
-                ),
+                slider,
             ],
             outputs=ReceIterate.define_schema().outputs,
         )

@@ -102,7 +102,7 @@ def _list_changes(
     file, model = checkpoint.file, checkpoint.model
 
     def read(name: str) -> Tensor:
-        return _read_wide(file, names.get(name, MODEL + name))
+        return _read_wide(file, names[name])
 
     edits: dict[str, list[tuple[TextEntry, Part]]] = {}
     biases: dict[str, Tensor] = {}
@@ -113,12 +113,8 @@ def _list_changes(
         added_by = part.bias_changes(entries, model.shapes, read)
         for name, added in added_by.items():
             biases[name] = strength * added + biases.get(name, 0.0)
-    changes = {
-        names[name]: _edit_later(file, names[name], parts, strength) for name, parts in edits.items() if name in names
-    }
-    return changes | {
-        names[name]: _add_later(file, names[name], added) for name, added in biases.items() if name in names
-    }
+    changes = {names[name]: _edit_later(file, names[name], parts, strength) for name, parts in edits.items()}
+    return changes | {names[name]: _add_later(file, names[name], added) for name, added in biases.items()}
 
 
 def _edit_later(file: TensorFile, name: str, edits: Sequence[tuple[TextEntry, Part]], strength: float) -> Change:

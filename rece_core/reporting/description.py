@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..erasing.erase import EpochRecord
 from ..erasing.erasure import Erasure
 from ..erasing.settings import EraseSettings
-from ..texts.wording import count, describe_forgotten, describe_recoverable
+from ..texts.wording import count, describe_forgotten, describe_recoverable, is_share
 
 HEADER = ("after", "forgotten", "recoverable", "at norm", "drift", "rank", "condition")
 LEGEND = (
@@ -64,8 +64,11 @@ def _describe_measures(record: EpochRecord) -> str:
 
 def _explain(records: Sequence[EpochRecord]) -> list[str]:
     """A line for each edit of which the table has numbers that are no shares."""
-    told = [f"{_row(record)[0]}: {_describe_measures(record)}." for record in records]
-    return [line for line in told if "(" in line]
+    return [
+        f"{_row(record)[0]}: {_describe_measures(record)}."
+        for record in records
+        if not (is_share(record.forgotten) and is_share(record.recoverable))
+    ]
 
 
 def _tabulate(records: Sequence[EpochRecord]) -> list[str]:

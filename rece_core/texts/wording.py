@@ -19,18 +19,16 @@ def describe_forgotten(share: float) -> str:
     """How much is forgotten, in percent; what is no such share in words too."""
     if share != share:
         return "unknown (the model reads the words as it reads their anchor: there was nothing to forget)"
-    return (
-        f"{share:.1%}{' (nothing: the words are further from their anchor than before)' if _is_negative(share) else ''}"
-    )
+    return f"{share:.1%}{'' if is_share(share) else ' (nothing: the words are further from their anchor than before)'}"
 
 
 def describe_recoverable(share: float) -> str:
     """How much comes back, in percent; what is no such share in words too."""
     if share != share:
         return "unknown (the model reads the words as it reads their anchor: there was nothing to bring back)"
-    return f"{share:.1%}{' (nothing: it leads past the anchor, away from the concept)' if _is_negative(share) else ''}"
+    return f"{share:.1%}{'' if is_share(share) else ' (nothing: it leads past the anchor, away from the concept)'}"
 
 
-def _is_negative(share: float) -> bool:
-    """Below 0 as it is shown."""
-    return share < -0.0005
+def is_share(share: float) -> bool:
+    """Whether it is known, and not below 0 as it is shown."""
+    return share >= -0.0005
