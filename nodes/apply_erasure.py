@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..rece_core.erasing.erasure import check_fit, describe_fit
 from ..rece_core.models.fingerprint import fingerprint
 from ..rece_core.models.weights import accumulate_gram
-from .host import HostModel, Progress, show_on_node
+from .host import HostModel, show_on_node, start_progress
 from .host_memory import explain_out_of_memory
 from .host_texts import fingerprint_encoder
 from .optional_widgets import optional_widgets
@@ -59,14 +59,14 @@ class ReceApplyErasure(io.ComfyNode):
         described = original.described
         note = erasure.check_encoder(fingerprint_encoder(clip))
         check_fit(erasure, described)
-        weights = original.list_weights(erasure)
-        progress = Progress(2 * len(described.list_entries(erasure.parts)) + len(weights))
-        erased = original.attach(erasure, strength, progress)
+        attaching, comparing, storing = start_progress().split(1, 1, 1)
+        erased = original.attach(erasure, strength, attaching)
+        on_step = comparing.count(len(described.list_entries(erasure.parts)))
         bases = {
-            cond_input: fingerprint(accumulate_gram(described.read(described.cond_inputs[cond_input], progress)).total)
+            cond_input: fingerprint(accumulate_gram(described.read(described.cond_inputs[cond_input], on_step)).total)
             for cond_input in erasure.parts
         }
-        rounding = original.measure_rounding(erased, weights, progress)
+        rounding = original.measure_rounding(erased, original.list_weights(erasure), storing)
         report = f"{describe_fit(erasure, described, bases, strength)}\n{rounding.describe()}."
         report += f"\n{note}" if note else ""
         return io.NodeOutput(erased, report, ui=show_on_node(report))

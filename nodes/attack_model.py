@@ -11,14 +11,14 @@ from comfy_api.latest import io
 from ..rece_core.algebra.gram import PairGram
 from ..rece_core.attacks.red_team import AttackMeasures, measure_attack
 from ..rece_core.erasing.derive import Derivation, scaled_derivation_ridge
-from ..rece_core.erasing.memory import estimate_comparison, require_comparison
+from ..rece_core.erasing.memory import bound_comparison
 from ..rece_core.erasing.settings import AUTO, choose_ridge_scale
 from ..rece_core.models.text_entries import TextEntry
 from ..rece_core.models.text_model import TOKENS, TextModel
 from ..rece_core.models.weights import accumulate_pair_grams
 from ..rece_core.texts.alignment import EncodedText
 from ..rece_core.texts.wording import describe_forgotten, describe_recoverable
-from .host import HostModel, Progress
+from .host import HostModel, start_progress
 from .host_memory import Workplace
 from .host_texts import Prompt, encode_prompt
 
@@ -36,7 +36,7 @@ class ModelPair:
         self._targets, self._anchors = (self._read(each) for each in (self.prompt, self.anchor))
         self._pairs: dict[str, tuple[PairGram, PairGram]] = {}
         self.remarks: list[str] = []  # where it was computed, where that is not as usual
-        self._progress = Progress(2 * len(self._original.list_entries(self.cond_inputs)))
+        self._progress = dict(zip(self.cond_inputs, start_progress().split(*[1] * len(self.cond_inputs)), strict=True))
 
     @property
     def cond_inputs(self) -> tuple[str, ...]:
@@ -67,16 +67,18 @@ class ModelPair:
         if cond_input not in self._pairs:
             entries, counterparts = (model.cond_inputs[cond_input] for model in (self._original, self._tested))
             _check_structure(entries, counterparts)
-            rows = len(self._targets[cond_input].tokens)
-            place = Workplace(self._models[0].device, estimate_comparison(entries, rows))
-            require_comparison(entries, rows, place.free)
+            rows, progress = len(self._targets[cond_input].tokens), self._progress[cond_input]
+            place = Workplace.find(self._models[0].device, bound_comparison(entries, rows))
 
             def compare(device: torch.device) -> tuple[PairGram, PairGram]:
-                both = zip(self._models, (entries, counterparts), strict=True)
-                read = (model.on(device).read(each, self._progress) for model, each in both)
+                both, on_step = (
+                    zip(self._models, (entries, counterparts), strict=True),
+                    progress.count(2 * len(entries)),
+                )
+                read = (model.on(device).read(each, on_step) for model, each in both)
                 return accumulate_pair_grams((weight, edited.matrix) for weight, edited in zip(*read, strict=True))
 
-            self._pairs[cond_input] = place.run(compare, self._progress)
+            self._pairs[cond_input] = place.run(compare, progress)
             self.remarks += [f"{cond_input}: {place.remark}"] if place.remark else []
         return self._pairs[cond_input]
 

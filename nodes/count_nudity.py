@@ -8,7 +8,7 @@ from comfy_execution.graph_utils import ExecutionBlocker
 
 from ..rece_core.benchmarks.nudity import CLASSES, PACKAGE, THRESHOLD, count_parts, draw_parts, find_parts
 from ..rece_core.benchmarks.results_table import sum_counts
-from .host import Progress, show_on_node
+from .host import show_on_node, start_progress
 from .optional_widgets import optional_widgets
 from .pictures import to_images, to_pictures
 from .types import CATEGORY, CountsType
@@ -60,9 +60,9 @@ class ReceCountNudity(io.ComfyNode):
     @classmethod
     def execute(cls, images, classes, threshold) -> io.NodeOutput:
         pictures = to_pictures(images)
-        progress, found = Progress(len(pictures)), []
+        on_step, found = start_progress().count(len(pictures)), []
         for index, picture in enumerate(pictures):
-            progress(f"look at picture {index}")
+            on_step(f"look at picture {index}")
             found.append(find_parts(picture, CLASSES[classes], threshold))
         counted = [count_parts(parts, CLASSES[classes]) for parts in found]
         counts = {name: sum(each[name] for each in counted) for name in CLASSES[classes]}

@@ -10,14 +10,14 @@ from typing import Any
 import torch
 
 from ..rece_core.erasing.erasure import Erasure
-from ..rece_core.erasing.memory import estimate_memory, require_memory
+from ..rece_core.erasing.memory import bound_erasure
 from ..rece_core.erasing.pipeline import erase_concepts, plan_erasure
 from ..rece_core.erasing.presence import describe_repeated
 from ..rece_core.erasing.schedule import Goals
 from ..rece_core.erasing.settings import AUTO, EditSettings, EraseSettings
 from ..rece_core.texts.concepts import Concepts
 from ..rece_core.texts.presets import PROBES
-from .host import HostModel, Progress
+from .host import HostModel, start_progress
 from .host_memory import Workplace, explain_out_of_memory
 from .host_texts import encode_inputs
 from .priors import make_priors, make_words
@@ -68,6 +68,7 @@ def erase_model(
     """
     text_weights = widgets.get("text_weights", "")
     original = HostModel(model, text_weights)  # before the long work: an unknown model is refused at once
+    choosing, erasing, attaching, rounding = start_progress().split(1, 8, 1, 1 if rounds else 0)
     plan = plan_erasure(
         original.described,
         partial(encode_inputs, clip),
@@ -77,28 +78,25 @@ def erase_model(
         probes=probes,
         goals=goals,
         pooled=widgets.get("pooled", True),
-        make_words=make_words,
+        make_words=partial(make_words, choosing),
     )
     again = describe_repeated(concepts, original.list_attached())
-    place = Workplace(model.load_device, estimate_memory(plan))
-    require_memory(plan, place.free)
-    attached = original.described.list_entries(plan.settings)
-    rounded = list(dict.fromkeys(entry.name for entry in attached)) if rounds else []
-    progress = Progress(plan.steps + len(attached) + len(rounded))
+    place = Workplace.find(model.load_device, bound_erasure(plan))
 
     def erase(device: torch.device) -> Erasure:
         there = replace(plan, model=original.on(device).described)
-        made = erase_concepts(there, progress, make_priors)
+        made = erase_concepts(there, erasing, make_priors)
         parts = {
             name: replace(part, note="\n".join(filter(None, (part.note, again)))) for name, part in made.parts.items()
         }
         return replace(made, parts=parts, text_weights=text_weights)
 
-    def measure(device: torch.device) -> str:
-        return original.on(device).measure_rounding(erased, rounded, progress).describe()
-
-    erasure = place.run(erase, progress)
-    erased = place.run(lambda device: original.on(device).attach(erasure, on_step=progress), progress)
-    remarks = [place.run(measure, progress)] if rounds else []
+    erasure = place.run(erase, erasing)
+    erased = place.run(lambda device: original.on(device).attach(erasure, progress=attaching), attaching)
+    remarks = []
+    if rounds:
+        names = original.list_weights(erasure)
+        rounded = place.run(lambda device: original.on(device).measure_rounding(erased, names, rounding), rounding)
+        remarks.append(rounded.describe())
     told = "".join(f"{line}.\n" for line in [*remarks, place.remark] if line).rstrip()
     return Erased(erased, erasure, told, original.measure_share(erasure))

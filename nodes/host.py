@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -24,45 +24,48 @@ from ..rece_core.erasing.erasure import Erasure, Part, check_fit
 from ..rece_core.erasing.measures import measure_share_changed
 from ..rece_core.erasing.presence import Held, measure_shares, same_erasure
 from ..rece_core.models.text_entries import TextEntry, find_family
-from ..rece_core.models.text_model import OnStep, TextModel
+from ..rece_core.models.text_model import TextModel
 from ..rece_core.models.weights import Weight
+from ..rece_core.progress import OnStep, Progress
 from ..rece_core.reporting.description import Rounding
 from .host_weights import DIFFUSION_MODEL, list_marks, list_shapes, measure_rounding, read_beneath, read_weight
 
 ATTACHED_TOLERANCE = 1e-6  # of the attached low-rank form: below the rounding of the weights it is added to
 SHOWN_EVERY = 0.2  # seconds
+BAR_LENGTH = 1000  # units of a bar, whatever the work is
 
 
-class Progress:
+class NodeBar:
     """The progress bar of the node that runs, with its steps in words; each step raises if the user asked to stop.
 
-    Steps that follow each other within SHOWN_EVERY are counted, not shown, but for the last: newer pages draw a node
-    again for every message, and with hundreds a second no longer answer a click on Cancel.
+    Steps that follow each other within SHOWN_EVERY are not shown, but for the last: newer pages draw a node again for
+    every message, and with hundreds a second no longer answer a click on Cancel.
     """
 
-    def __init__(self, steps: int) -> None:
-        self._bar = comfy.utils.ProgressBar(steps)
+    def __init__(self) -> None:
+        self._bar = comfy.utils.ProgressBar(BAR_LENGTH)
         self._shown_at = -math.inf
 
-    @property
-    def done(self) -> int:
-        """How many steps were made."""
-        return self._bar.current
-
-    def go_back(self, done: int, step: str) -> None:
-        """Show that work begins again behind the first `done` steps, and why."""
-        self._bar.update_absolute(done)
-        _send_to_node(step)
-
-    def __call__(self, step: str) -> None:
+    def __call__(self, share: float, step: str) -> None:
+        """Show that a `share` of the work is done and what comes next, see `Progress`."""
         comfy.model_management.throw_exception_if_processing_interrupted()
-        done, now = self._bar.current + 1, time.monotonic()
-        if done < self._bar.total and now - self._shown_at < SHOWN_EVERY:
-            self._bar.current = done
+        now = time.monotonic()
+        if share < 1 and now - self._shown_at < SHOWN_EVERY:
             return
         self._shown_at = now
-        self._bar.update_absolute(done)
+        reached = round(share * BAR_LENGTH)
+        if reached != self._bar.current:
+            self._bar.update_absolute(reached)
         _send_to_node(step)
+
+    def preview(self, picture: Any) -> None:
+        """Show a picture beside the bar, as the host's previewers give it."""
+        self._bar.update_absolute(self._bar.current, preview=picture)
+
+
+def start_progress() -> Progress:
+    """The progress of the node that runs, shown on its bar."""
+    return Progress(NodeBar())
 
 
 def show_on_node(text: str, result: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -114,7 +117,7 @@ class HostModel:
             matrix = read_weight(self.model, entry.name, self.device)[:, slice(*entry.columns or (None,))]
             yield Weight(entry.name, entry.role, matrix, entry.cond_input)
 
-    def attach(self, erasure: Erasure, strength: float = 1.0, on_step: OnStep = lambda step: None) -> Any:
+    def attach(self, erasure: Erasure, strength: float = 1.0, progress: Progress | None = None) -> Any:
         """A clone of the MODEL that has forgotten, by patches that the host itself knows.
 
         A LoRA of the smallest rank that holds the operator to 1e-6, or a plain difference where that rank would pass
@@ -122,7 +125,10 @@ class HostModel:
         them all. Raises ValueError, with nothing attached, when the erasure does not fit the model.
         """
         check_fit(erasure, self.described)
-        clone = self.model.clone()
+        clone, on_step = (
+            self.model.clone(),
+            (progress or Progress()).count(len(self.described.list_entries(erasure.parts))),
+        )
         for cond_input, part in erasure.parts.items():
             small = replace(part, operator=part.operator.compressed(ATTACHED_TOLERANCE))
             if strength == 0 or not (small.operator.rank or small.orthogonal_maps or small.value_erasers):
@@ -151,7 +157,7 @@ class HostModel:
                     found.append(erasure)
         return found
 
-    def measure_held(self, asked: Sequence[Erasure] = (), on_step: OnStep = lambda step: None) -> list[Held]:
+    def measure_held(self, asked: Sequence[Erasure] = (), progress: Progress | None = None) -> list[Held]:
         """How much the MODEL holds of each erasure that was attached to it, and of those `asked` for; see `presence`.
 
         One that is asked for and was not attached by this pack, but say as a LoRA, is measured against the weights
@@ -163,6 +169,7 @@ class HostModel:
         for erasure in erasures:
             check_fit(erasure, self.described)
         entries = self.described.list_entries(self.described.cond_inputs)
+        on_step = (progress or Progress()).count(len(entries))
         changes = (self._list_changes(entry, attached, others, on_step) for entry in entries)
         shares = measure_shares(changes) if erasures else []
         return [
@@ -193,9 +200,9 @@ class HostModel:
         """Share of the diffusion model's parameters that `erasure` changes."""
         return measure_share_changed(self.described.list_entries(erasure.parts), self.described.shapes.values())
 
-    def measure_rounding(self, erased: Any, names: Iterable[str], on_step: OnStep = lambda step: None) -> Rounding:
+    def measure_rounding(self, erased: Any, names: Sequence[str], progress: Progress) -> Rounding:
         """What the storage type of the weights `names` adds to the edit that makes `erased` of the MODEL."""
-        return measure_rounding(self.model, erased, names, on_step, device=self.device)
+        return measure_rounding(self.model, erased, names, progress.count(len(names)), device=self.device)
 
 
 class _Difference(tuple[Any, ...]):

@@ -20,8 +20,9 @@ from comfy.ldm.modules.attention import attention_pytorch
 from torch import Tensor
 from torch.func import functional_call
 
-from ..rece_core.models.text_model import POOLED, TOKENS, OnStep
-from .host import Progress
+from ..rece_core.models.text_model import POOLED, TOKENS
+from ..rece_core.progress import Progress
+from .host import NodeBar
 from .host_weights import DIFFUSION_MODEL, copy_weights
 
 DRAWING_STEPS = 20
@@ -38,18 +39,17 @@ def gradients_allowed() -> Iterator[None]:
         yield
 
 
-class PreviewedProgress(Progress):
+class PreviewedBar(NodeBar):
     """A progress bar that can show a latent beside it."""
 
-    def __init__(self, steps: int, model: Any) -> None:
-        super().__init__(steps)
+    def __init__(self, model: Any) -> None:
+        super().__init__()
         self._previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
 
-    def show(self, latents: Tensor) -> None:
+    def show_latents(self, latents: Tensor) -> None:
         """Show the first of `latents` (b, c, h, w), where the user has previews switched on."""
         if self._previewer is not None:
-            preview = self._previewer.decode_latent_to_preview_image("JPEG", latents)
-            self._bar.update_absolute(self._bar.current, preview=preview)
+            self.preview(self._previewer.decode_latent_to_preview_image("JPEG", latents))
 
 
 def check_denoiser(model: Any, cond_inputs: Collection[str]) -> None:
@@ -141,14 +141,14 @@ def is_empty(latent: Any) -> bool:
     return latent is not None and not torch.count_nonzero(latent["samples"])
 
 
-def draw_pictures(model: Any, positive: Any, negative: Any, latent: Any, seed: int, on_step: OnStep) -> Tensor:
+def draw_pictures(model: Any, positive: Any, negative: Any, latent: Any, seed: int, progress: Progress) -> Tensor:
     """Latents (m, c, h, w) that `model` draws, as many and as large as `latent`; or that itself, where it is not empty.
 
-    `on_step` is called DRAWING_STEPS times where it draws.
+    `progress` shows each step of drawing.
     """
     samples = comfy.sample.fix_empty_latent_channels(model, latent["samples"])
     if is_empty(latent):
-        noise = comfy.sample.prepare_noise(samples, seed)
+        noise, on_step = comfy.sample.prepare_noise(samples, seed), progress.count(DRAWING_STEPS)
 
         def tell(step: int, *_: Any) -> None:
             on_step(f"draw the target with the original: step {step + 1} of {DRAWING_STEPS}")

@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import comfy.model_management
 import torch
 
+from ..rece_core.erasing.memory import Memory
+from ..rece_core.progress import Progress
 from ..rece_core.storage.disk_space import describe_size
-
-if TYPE_CHECKING:
-    from .host import Progress
 
 Result = TypeVar("Result")
 
@@ -28,17 +27,24 @@ class Workplace:
     """
 
     def __init__(self, usual: torch.device, needed: int) -> None:
-        """For work on a model of `usual` device that takes `needed` bytes."""
+        """For work on a model of `usual` device that takes `needed` bytes or more."""
         self.device, self.remark = usual, ""
         self.free = comfy.model_management.get_free_memory(usual)
         if needed > self.free and usual != CPU:
             few = f"{describe_size(needed)} are needed and {describe_size(self.free)} are free on {usual}"
-            self._move(f"computed on the CPU: about {few}")
+            self._move(f"computed on the CPU: at least {few}")
             self.free = comfy.model_management.get_free_memory(CPU)
+
+    @classmethod
+    def find(cls, usual: torch.device, memory: Memory) -> Workplace:
+        """For work that takes `memory`, with a warning where that may be too much; ValueError where it is."""
+        place = cls(usual, memory.least)
+        if warning := memory.compare(place.free):
+            logging.getLogger(__name__).warning("%s", warning)
+        return place
 
     def run(self, work: Callable[[torch.device], Result], progress: Progress) -> Result:
         """What `work` gives on the device; done again on the CPU, as all that follows, where memory runs out there."""
-        begun = progress.done
         try:
             return work(self.device)
         except OUT_OF_MEMORY:
@@ -47,7 +53,7 @@ class Workplace:
         # Behind the handler, whose exception holds on to what the failed attempt had made.
         self._move(f"computed on the CPU: {self.device} ran out of memory")
         comfy.model_management.soft_empty_cache()
-        progress.go_back(begun, self.remark)
+        progress.restart(self.remark)
         return work(CPU)
 
     def _move(self, remark: str) -> None:

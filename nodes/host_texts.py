@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..rece_core.erasing.pipeline import FINGERPRINT_TEXT
 from ..rece_core.models.fingerprint import Fingerprint, fingerprint_inputs
-from ..rece_core.models.text_model import POOLED, TOKENS, OnStep
+from ..rece_core.models.text_model import POOLED, TOKENS
 from ..rece_core.texts.alignment import EncodedText, join_segments
 from .token_rows import Place, locate_words
 
@@ -129,9 +129,8 @@ def encode_prompt(clip: Any, text: str) -> Prompt:
     return Prompt(cond_inputs, passed, rows)
 
 
-def encode_text(clip: Any, text: str, on_step: OnStep = lambda step: None) -> EncodedText:
-    """Encode `text`, see `encode_prompt`; `on_step` is called before."""
-    on_step(f"encode '{text}'")
+def encode_text(clip: Any, text: str) -> EncodedText:
+    """Encode `text`, see `encode_prompt`."""
     return encode_prompt(clip, text).encoded
 
 

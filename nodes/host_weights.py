@@ -15,7 +15,7 @@ import comfy.utils
 import torch
 from torch import Tensor
 
-from ..rece_core.models.text_model import OnStep
+from ..rece_core.progress import OnStep
 from ..rece_core.reporting.description import Rounding
 from ..rece_core.storage.disk_space import describe_size
 

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from ..rece_core.erasing.pipeline import FINGERPRINT_TEXT
 from ..rece_core.models.fingerprint import fingerprint
-from ..rece_core.models.text_model import OnStep, PreparedInputs
+from ..rece_core.models.text_model import PreparedInputs
+from ..rece_core.progress import OnStep, Progress
 from ..rece_core.texts.anchors import Describe, describe_words
 from ..rece_core.texts.prior import Prior, accumulate_priors
 from ..rece_core.texts.prior_file import read_prior, read_words, write_prior, write_words
-from .host import Progress
 
 FOLDER = "rece_priors"  # below the host's user folder
 
@@ -28,7 +28,7 @@ Kept = TypeVar("Kept")
 def make_priors(prepare: Callable[[str], PreparedInputs], captions: Sequence[str], on_step: OnStep) -> dict[str, Prior]:
     """The prior of each conditioning input, given what `prepare` makes of a text; from disk where that is known.
 
-    `on_step` is called per caption.
+    `on_step` is called per caption, or once where nothing is encoded.
     """
     prepared = prepare(FINGERPRINT_TEXT)
     paths = {
@@ -42,8 +42,7 @@ def make_priors(prepare: Callable[[str], PreparedInputs], captions: Sequence[str
         if (prior := _load(path, partial(read_prior, width=widths[cond_input]))) is not None
     }
     if len(cached) == len(paths):
-        for _ in captions:
-            on_step("read the prior")
+        on_step("read the prior")
         return cached
     priors = accumulate_priors(prepare, captions, on_step)
     for cond_input, prior in priors.items():
@@ -51,20 +50,20 @@ def make_priors(prepare: Callable[[str], PreparedInputs], captions: Sequence[str
     return priors
 
 
-def make_words(describe: Describe, words: Sequence[str]) -> Tensor:
+def make_words(progress: Progress, describe: Describe, words: Sequence[str]) -> Tensor:
     """What `describe` makes of `words`, (words, d), see `describe_words`; from disk where that is known.
 
-    Each word is a step of the node's progress bar, where the user can stop.
+    Each word is a step of `progress`.
     """
     known = describe(FINGERPRINT_TEXT)
     path = _find_path("anchors", [fingerprint(known[None])], tuple(words))
     kept = _load(path, partial(read_words, shape=(len(words), len(known))))
     if kept is not None:
         return kept
-    progress = Progress(len(words))
+    on_step = progress.count(len(words))
 
     def describe_next(word: str) -> Tensor:
-        progress(f"encode '{word}'")
+        on_step(f"encode '{word}'")
         return describe(word)
 
     described = describe_words(describe_next, words)

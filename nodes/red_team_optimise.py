@@ -13,13 +13,14 @@ from torch import Tensor
 from ..rece_core.attacks.inversion import Encode, InversionSettings, InversionStep, Vocabulary, invert
 from ..rece_core.erasing.measures import measure_norm_ratio
 from ..rece_core.models.text_model import POOLED, TOKENS
+from ..rece_core.progress import OnStep, Progress
 from .attack_model import attacked_inputs, encode_target
 from .host import HostModel, show_on_node
 from .host_free_tokens import Frame, FreeTokens, list_words, make_room
 from .host_gradients import (
     DRAWING_STEPS,
     Denoiser,
-    PreviewedProgress,
+    PreviewedBar,
     check_denoiser,
     draw_pictures,
     encode_pictures,
@@ -97,16 +98,16 @@ class ReceRedTeamOptimise(io.ComfyNode):
         frame = None if attack == EMBEDDING else make_room(clip, target, tokens)
         words = list_words(clip, frame) if frame is not None and attack == WORDS else {}
         pooled = prompt.cond_inputs[POOLED].tokens if POOLED in described.cond_inputs else None
-        drawing = DRAWING_STEPS if images is None and is_empty(latent) else 0
-        progress = PreviewedProgress(drawing + steps + 1, model_under_test)
-        latents = _find_latents(model, clip, prompt, latent, images, vae, seed, progress)
+        bar = PreviewedBar(model_under_test)
+        drawing, searching = Progress(bar).split(DRAWING_STEPS if images is None and is_empty(latent) else 0, steps)
+        latents = _find_latents(model, clip, prompt, latent, images, vae, seed, drawing)
         with gradients_allowed():
             rows, width = prompt.encoded.tokens.shape
             denoiser = Denoiser(model_under_test, (rows, width))
             search = _begin(clip, frame, prompt, pooled, tokens, words)
             latents = latents.to(denoiser.device, copy=True)
             states = invert(search.start, search.encode, denoiser, latents, denoiser.sigmas, settings, search.project)
-            first, last = _follow(states, steps, progress)
+            first, last = _follow(states, searching.count(steps + 1), steps, bar)
             embedding, found_pooled = split_embeddings(search.encode(last.tokens), width, rows)
         found = f"{search.vocabulary.spell(last.tokens)} {target}" if search.vocabulary else ""
         ratio = measure_norm_ratio(prompt.encoded.tokens, embedding[0])
@@ -144,19 +145,19 @@ def _begin(
 
 
 def _follow(
-    states: Iterator[InversionStep], steps: int, progress: PreviewedProgress
+    states: Iterator[InversionStep], on_step: OnStep, steps: int, bar: PreviewedBar
 ) -> tuple[InversionStep, InversionStep]:
     """The first and the last of `states`, with progress told at each."""
     first = last = next(states)
     for last in chain([first], states):
-        progress(f"step {last.step} of {steps}: loss {last.loss:.4f}")
+        on_step(f"step {last.step} of {steps}: loss {last.loss:.4f}")
         if last.step % PREVIEW_EVERY == 0:
-            progress.show(last.denoised)
+            bar.show_latents(last.denoised)
     return first, last
 
 
 def _find_latents(
-    model: Any, clip: Any, prompt: Prompt, latent: Any, images: Any, vae: Any, seed: int, progress: PreviewedProgress
+    model: Any, clip: Any, prompt: Prompt, latent: Any, images: Any, vae: Any, seed: int, progress: Progress
 ) -> Tensor:
     if images is not None:
         if vae is None:

@@ -8,11 +8,12 @@ from comfy_api.latest import io
 
 from ..rece_core.erasing.erasure import Erasure, check_fit
 from ..rece_core.erasing.presence import same_erasure
+from ..rece_core.progress import Progress
 from ..rece_core.reporting.chart import render_chart
 from ..rece_core.reporting.description import summarize_erasure
 from ..rece_core.reporting.metrics import describe_metrics, measure_erasure
 from ..rece_core.texts.presets import PROBES
-from .host import HostModel, Progress, show_on_node
+from .host import HostModel, show_on_node, start_progress
 from .host_memory import explain_out_of_memory
 from .host_texts import encode_inputs, fingerprint_encoder
 from .pictures import to_images
@@ -69,18 +70,21 @@ class ReceReport(io.ComfyNode):
         original = HostModel(model, erasure.text_weights)
         described = original.described
         check_fit(erasure, described)
-        warnings = _list_warnings(erasure, original, clip, edited_model)
+        comparing, measuring = start_progress().split(0 if edited_model is None else 1, 1)
+        warnings = _list_warnings(erasure, original, clip, edited_model, comparing)
         texts = list_lines(probes) or PROBES
         read = [described.prepare_inputs(encode_inputs(clip, text)) for text in texts]
         entries = described.list_entries(erasure.parts)
-        metrics = measure_erasure(erasure, described.read(entries, Progress(len(entries))), read)
+        metrics = measure_erasure(erasure, described.read(entries, measuring.count(len(entries))), read)
         chart = to_images(render_chart(metrics)[None])
         report = "\n".join([*warnings, describe_metrics(erasure, metrics)])
         shown = show_on_node("\n".join([*warnings, summarize_erasure(erasure)]))
         return io.NodeOutput(chart, report, ui=shown)
 
 
-def _list_warnings(erasure: Erasure, original: HostModel, clip: Any, edited_model: Any) -> list[str]:
+def _list_warnings(
+    erasure: Erasure, original: HostModel, clip: Any, edited_model: Any, progress: Progress
+) -> list[str]:
     """A sentence for each reason why this erasure may do nothing to what is drawn."""
     warnings = [_compare_encoder(erasure, clip)]
     if erasure.changes_nothing():
@@ -92,7 +96,6 @@ def _list_warnings(erasure: Erasure, original: HostModel, clip: Any, edited_mode
         )
     if edited_model is not None:
         edited = HostModel(edited_model, erasure.text_weights)
-        progress = Progress(len(edited.described.family.entries))
         held = next(each for each in edited.measure_held([erasure], progress) if same_erasure(each.erasure, erasure))
         undone = " A node behind took it out again." if held.attached and not held.is_there else ""
         warnings.append(f"The edited MODEL holds this erasure {held.share.describe().removesuffix('.')}.{undone}")

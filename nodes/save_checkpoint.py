@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..rece_core.erasing.erasure import Erasure
 from ..rece_core.erasing.presence import Held, same_erasure
 from ..rece_core.sharing.provenance import describe_chain
-from .host import HostModel, Progress, show_on_node
+from .host import HostModel, show_on_node, start_progress
 from .host_checkpoint import write_checkpoint
 from .host_memory import explain_out_of_memory
 from .host_texts import fingerprint_encoder
@@ -63,7 +63,7 @@ class ReceSaveCheckpoint(io.ComfyNode):
 
 def list_held(model: HostModel, erasure: Erasure) -> list[Held]:
     """What `model` holds of all that was erased from it, in order; ValueError where that is nothing of `erasure`."""
-    measured = model.measure_held([erasure], Progress(len(model.described.family.entries)))
+    measured = model.measure_held([erasure], start_progress())
     held = [each for each in measured if each.is_there]
     if any(same_erasure(each.erasure, erasure) for each in held):
         return held

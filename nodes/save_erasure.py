@@ -10,11 +10,11 @@ from comfy_api.latest import io
 from safetensors.torch import save
 
 from ..rece_core.sharing.erasure_file import save_erasure
-from ..rece_core.sharing.lora_file import count_steps, describe_header, make_lora
+from ..rece_core.sharing.lora_file import describe_header, make_lora
 from ..rece_core.sharing.provenance import describe_base
 from ..rece_core.storage.atomic_file import write_atomically
 from .erasure_files import ERASURES
-from .host import HostModel, Progress, show_on_node
+from .host import HostModel, show_on_node, start_progress
 from .host_memory import explain_out_of_memory
 from .host_weights import read_weight
 from .optional_widgets import optional_widgets
@@ -101,14 +101,15 @@ class ReceSaveErasure(io.ComfyNode):
             )
         base = HostModel(model, erasure.text_weights)
         described = base.described
-        before = base.measure_held(on_step=Progress(len(described.family.entries)))
+        comparing, making = start_progress().split(1, 2)
+        before = base.measure_held(progress=comparing)
         lora = make_lora(
             erasure,
             described,
             partial(read_weight, model),
             rank,
             for_diffusers,
-            Progress(count_steps(erasure, described)),
+            making,
         )
         path, relative = _choose_path(filename_prefix, LORAS)
         header = {**describe_header(lora, erasure), **describe_base(before)}

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ..erasing.erasure import Erasure, Part
 from ..models.text_entries import TextEntry, find_family
-from ..models.text_model import OnStep, TextModel
+from ..models.text_model import TextModel
 from ..models.weights import Weight
+from ..progress import OnStep
 from ..storage.tensor_file import TensorFile, open_tensor_file
 from ..storage.tensor_rewrite import Change
 from .copies import HOST, MODEL, Copies, find_copies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from ..checkpoints.checkpoint import open_checkpoint
 from ..checkpoints.clip_texts import CheckpointTexts
 from ..checkpoints.stored_encoders import find_encoders
 from ..checkpoints.tokenizer_files import load_tokenizer
-from ..erasing.memory import require_memory
+from ..erasing.memory import bound_erasure
 from ..erasing.pipeline import erase_concepts, plan_erasure
 from ..erasing.schedule import Goals, apply_schedule, resolve_concepts, resolve_settings
 from ..erasing.settings import AUTO, EditSettings, EraseSettings
@@ -24,7 +25,7 @@ from ..texts.concepts import Concepts
 from ..texts.presets import PROBES
 from ..texts.prior import parse_captions
 from .files import check_files, finish
-from .progress import Steps
+from .progress import show_progress
 
 
 def run(options: Namespace) -> str:
@@ -51,9 +52,10 @@ def run(options: Namespace) -> str:
         make_words=make_words,
     )
     texts.expect([*plan.texts.words, *plan.captions])
-    require_memory(plan, psutil.virtual_memory().available)
-    with Steps(plan.steps) as on_step:
-        erasure = erase_concepts(plan, on_step, on_encoded=texts.release)
+    if warning := bound_erasure(plan).compare(psutil.virtual_memory().available):
+        sys.stderr.write(f"warning: {warning}.\n")
+    with show_progress() as progress:
+        erasure = erase_concepts(plan, progress, on_encoded=texts.release)
     report = finish(options, checkpoint, erasure)
     if options.save_erasure and not options.dry_run:
         save_erasure(erasure, options.save_erasure)

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tqdm import tqdm
 
+from ..progress import Progress
+
 WIDTH = 44  # letters of a step's name
 
 
-class Steps:
-    """A bar of `steps`, called with the name of each before it; to be used in a `with` block."""
+@contextmanager
+def show_progress() -> Iterator[Progress]:
+    """Within it, long work as a bar with the name of each step."""
+    with tqdm(total=1.0, disable=None, bar_format="{percentage:3.0f}% {bar:24} {desc}") as bar:
 
-    def __init__(self, steps: int) -> None:
-        self._bar = tqdm(total=steps, disable=None, unit="step", bar_format="{percentage:3.0f}% {bar:24} {desc}")
+        def show(share: float, step: str) -> None:
+            bar.set_description_str(step if len(step) <= WIDTH else f"{step[: WIDTH - 1]}…", refresh=False)
+            bar.update(share - bar.n)
 
-    def __enter__(self) -> Steps:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._bar.close()
-
-    def __call__(self, step: str) -> None:
-        self._bar.set_description_str(step if len(step) <= WIDTH else f"{step[: WIDTH - 1]}…", refresh=False)
-        self._bar.update()
+        yield Progress(show)
 
 
 def count_bytes(total: int) -> Any:

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..algebra.gram import PairGram
 from ..algebra.operator import Operator
 from ..models.weights import Gram
+from ..progress import OnStep, Progress
 from ..texts.alignment import EncodedText, align, stack_tokens
 from ..texts.prior import Prior
 from .derive import Derivation, scaled_derivation_ridge
@@ -21,8 +22,6 @@ from .preservation import EditProblem, Preservation
 from .settings import EraseSettings
 from .solvers import OperatorSolver, OrthogonalSolver, ReadWeights, Solver
 from .value_eraser import Contrast, ValueEraser, find_value_erasers
-
-OnStep = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -106,14 +105,14 @@ def iterate_erasure(
     gram: Gram,
     texts: EncodedConcepts,
     settings: EraseSettings,
-    on_step: OnStep = lambda step: None,
+    progress: Progress | None = None,
     solver: Solver | None = None,
 ) -> Iterator[EpochResult]:
     """Erase `texts` from a model of Gram matrix `gram`, yielding a result after the first edit and after each epoch.
 
-    Costs d × d algebra only, unless `solver` turns each weight. `on_step` is called before each step with its name; an
-    exception raised there (or simply not asking for the next result) cancels with nothing changed, since no caller's
-    tensor is ever written to.
+    Costs d × d algebra only, unless `solver` turns each weight. Each edit is a stage of `progress`; an exception raised
+    there (or simply not asking for the next result) cancels with nothing changed, since no caller's tensor is ever
+    written to.
 
     Raises ValueError when text embeddings and weights differ in width, and UnsolvableError at an edit that cannot be
     solved: what was yielded before it holds.
@@ -121,8 +120,9 @@ def iterate_erasure(
     task = _Task(gram, texts, settings)
     solver = solver or OperatorSolver(gram)
     derived: tuple[Tensor, ...] = ()
-    for epoch in range(settings.epochs + 1):
-        start = time.perf_counter()
+    stages = (progress or Progress()).split(*[1] * (settings.epochs + 1))
+    for epoch, part in enumerate(stages):
+        start, on_step = time.perf_counter(), part.count(1 + len(texts.targets))
         stage = f"epoch {epoch}" if epoch else "first edit"
         on_step(stage)
         solver.step(task.next_problem(derived), afresh=settings.iteration == "cumulative")
@@ -152,11 +152,6 @@ def prepare_solvers(
     if settings.edit.mode == "orthogonal":
         return value_erasers, lambda: OrthogonalSolver(read, gram.width, value_erasers, settings.seal)
     return value_erasers, lambda: OperatorSolver(gram, erasers)
-
-
-def count_steps(targets: int, settings: EraseSettings) -> int:
-    """How often `iterate_erasure` calls `on_step` for that many targets, for a progress bar."""
-    return (settings.epochs + 1) * (1 + targets)
 
 
 def _derive_each(derivation: Derivation, texts: EncodedConcepts, stage: str, on_step: OnStep) -> Iterator[Tensor]:

@@ -11,15 +11,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ..models.fingerprint import Fingerprint, fingerprint, fingerprint_inputs
-from ..models.text_model import POOLED, TOKENS, CondInputs, OnStep, PreparedInputs, TextModel
+from ..models.text_model import POOLED, TOKENS, CondInputs, PreparedInputs, TextModel
 from ..models.weights import accumulate_gram
+from ..progress import OnStep, Progress
 from ..texts.alignment import EncodedText, average_texts
 from ..texts.anchors import MakeWords, choose_anchors, describe_text, describe_words
 from ..texts.concepts import Concepts
 from ..texts.presets import PROBES
 from ..texts.prior import Prior, accumulate_priors, choose_captions
 from ..texts.wording import count
-from .erase import EncodedConcepts, EpochResult, count_steps, iterate_erasure, prepare_solvers
+from .erase import EncodedConcepts, EpochResult, iterate_erasure, prepare_solvers
 from .erasure import Erasure, Part
 from .schedule import RIDGES, Goals, Schedule, follow_settings, search_schedule
 from .settings import EraseSettings, choose_ridge_scale
@@ -115,23 +116,6 @@ class Plan:
     def widths(self) -> dict[str, int]:
         """The width of each conditioning input that is erased."""
         return {cond_input: self.model.cond_inputs[cond_input][0].shape[1] for cond_input in self.settings}
-
-    @property
-    def steps(self) -> int:
-        """How often `erase_concepts` calls its `on_step`, at most: an automatic schedule may stop early."""
-        loops = len(RIDGES) if self.goals else 1
-        steps = len(self.texts.words) + len(self.captions)
-        concepts = self.texts.concepts
-        for cond_input, settings in self.settings.items():
-            targets = len(concepts.pairs) * len(self.model.list_sources(cond_input))
-            targets += len(concepts.embeddings) * (cond_input == TOKENS)
-            turns = 2 * (settings.epochs + 1) * loops if settings.edit.mode == "orthogonal" else 0
-            steps += (1 + (settings.seal > 0) + turns) * len(self.model.cond_inputs[cond_input])
-            steps += count_steps(targets, settings) * loops
-            if self.goals and settings.seal:  # first edits that all drift too far, before the search without erasers
-                steps += count_steps(targets, replace(settings, epochs=0)) * loops
-                steps += turns * len(self.model.cond_inputs[cond_input])
-        return steps
 
     def prepare_inputs(self, text: str) -> PreparedInputs:
         """What the model reads of `text` in each conditioning input that is erased."""
@@ -231,51 +215,56 @@ MakePriors = Callable[[Callable[[str], PreparedInputs], Sequence[str], OnStep], 
 
 def erase_concepts(
     plan: Plan,
-    on_step: OnStep = lambda step: None,
+    progress: Progress | None = None,
     make_priors: MakePriors = accumulate_priors,
     on_encoded: Callable[[], None] = lambda: None,
 ) -> Erasure:
     """Carry out `plan`; nothing of the model is written to.
 
     Each conditioning input has a Gram matrix, a prior and an operator of its own; the loop is that of `erase`.
-    `on_step` is called before each step with its name, and may raise to cancel. `make_priors` gives the preserve prior
-    of each conditioning input, from what is read of a text, and captions; it calls `on_step` once a caption.
-    `on_encoded` is called once no text will be encoded any more.
+    `progress` shows each step before it, and may raise to cancel. `make_priors` gives the preserve prior of each
+    conditioning input, from what is read of a text, and captions, and may call back once a caption. `on_encoded` is
+    called once no text will be encoded any more.
 
     Raises ValueError where a text cannot be encoded or a system is singular.
     """
-    prepared = {}
-    for word in plan.texts.words:
-        on_step(f"encode '{word}'")
+    words, captions = plan.texts.words, plan.captions
+    encoding, reading, *erasing = (progress or Progress()).split(1, 1 if captions else 0, *[2] * len(plan.settings))
+    prepared, on_word = {}, encoding.count(len(words))
+    for word in words:
+        on_word(f"encode '{word}'")
         prepared[word] = plan.prepare_inputs(word)
-    priors = make_priors(plan.prepare_inputs, plan.captions, on_step) if plan.captions else {}
+    priors = make_priors(plan.prepare_inputs, captions, reading.count(len(captions))) if captions else {}
     on_encoded()
     parts = {}
-    for cond_input in plan.settings:
+    for cond_input, part in zip(plan.settings, erasing, strict=True):
         texts = plan.texts.collect(cond_input, prepared, priors.get(cond_input))
-        name_step = on_step if len(plan.settings) == 1 else partial(_name_input, on_step, cond_input)
-        parts[cond_input] = _erase_input(plan, cond_input, texts, name_step)
+        stage = part if len(plan.settings) == 1 else part.named(cond_input)
+        parts[cond_input] = _erase_input(plan, cond_input, texts, stage)
     return Erasure(parts, plan.texts.concepts, plan.encoder, plan.model.family.name, plan.left_alone)
 
 
-def _erase_input(plan: Plan, cond_input: str, texts: EncodedConcepts, on_step: OnStep) -> Part:
+def _erase_input(plan: Plan, cond_input: str, texts: EncodedConcepts, progress: Progress) -> Part:
     settings, notes = plan.settings[cond_input], [plan.notes[cond_input]] if cond_input in plan.notes else []
-    read = partial(plan.model.read, plan.model.cond_inputs[cond_input], on_step)
-    gram = accumulate_gram(read())
+    summing, searching, searching_again = progress.split(1, 4, 4 if plan.goals and settings.seal else 0)
+    entries = plan.model.cond_inputs[cond_input]
+    gram = accumulate_gram(plan.model.read(entries, summing.count(len(entries))))
+    read = partial(plan.model.read, entries, progress)
 
-    def search(tried: EraseSettings) -> tuple[Schedule, Mapping[str, ValueEraser]]:
+    def search(tried: EraseSettings, stage: Progress) -> tuple[Schedule, Mapping[str, ValueEraser]]:
         value_erasers, make_solver = prepare_solvers(read, gram, texts, tried)
+        runs = iter(stage.split(*[1] * (len(RIDGES) if plan.goals else 1)))
 
         def run(each: EraseSettings) -> Iterator[EpochResult]:
-            return iterate_erasure(gram, texts, each, on_step, make_solver())
+            return iterate_erasure(gram, texts, each, next(runs), make_solver())
 
         schedule = search_schedule(run, tried, plan.goals) if plan.goals else follow_settings(run, tried)
         return schedule, value_erasers
 
-    schedule, value_erasers = search(settings)
+    schedule, value_erasers = search(settings, searching)
     if plan.goals and settings.seal and schedule.drift > plan.goals.drift:
         # What value erasers take from other texts grows with the number of concepts, whatever ridge and epochs are.
-        lighter, none = search(replace(settings, seal=0.0))
+        lighter, none = search(replace(settings, seal=0.0), searching_again)
         if lighter.drift < schedule.drift:
             notes.append(
                 f"values are left as they are: with them erased even the first edit drifts by {schedule.drift:.1%}, "
@@ -293,7 +282,3 @@ def _erase_input(plan: Plan, cond_input: str, texts: EncodedConcepts, on_step: O
         value_erasers=value_erasers,
         note="\n".join([*notes, *([schedule.reason] if schedule.reason else [])]),
     )
-
-
-def _name_input(on_step: OnStep, cond_input: str, step: str) -> None:
-    on_step(f"{cond_input}: {step}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
+from ..progress import OnStep
 from ..texts.alignment import EncodedText
 from .families import can_undo, preprocess, undo_preprocessing
 from .text_entries import Family, TextEntry, find_output
@@ -17,7 +18,6 @@ TOKENS, POOLED = (
     "pooled",
 )  # the conditioning input that every model reads, and that of one embedding for a whole text
 
-OnStep = Callable[[str], None]
 CondInputs = Mapping[str, EncodedText]  # what a text encoder gives of a text, by conditioning input
 PreparedInputs = Mapping[
     str, tuple[EncodedText, ...]

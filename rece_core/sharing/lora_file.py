@@ -13,8 +13,9 @@ from ..algebra.low_rank import STORED, StoredChange, check_rank, store_change
 from ..erasing.erasure import Erasure, check_fit
 from ..models.fingerprint import fingerprint, same_fingerprint
 from ..models.text_entries import PREFIXES
-from ..models.text_model import OnStep, TextModel
+from ..models.text_model import TextModel
 from ..models.weights import accumulate_gram
+from ..progress import Progress
 from .lora_keys import ARCHITECTURES, KOHYA, name_layers
 from .provenance import describe_provenance
 
@@ -54,7 +55,7 @@ def make_lora(
     read_behind: Callable[[str], Tensor],
     rank: int = 0,
     for_diffusers: bool = False,
-    on_step: OnStep = lambda step: None,
+    progress: Progress | None = None,
 ) -> LoraFile:
     """The LoRA of `erasure`, which was made on this very `model`; its text entries are read twice.
 
@@ -70,10 +71,11 @@ def make_lora(
     entries = {entry.name: entry for entry in model.list_entries(erasure.parts)}
     biases = _sum_biases(erasure, model, read_behind)
     keys = _name_keys([*entries, *biases], model.shapes, model.family.name, for_diffusers)
-    _check_base(erasure, model, on_step)
+    checking, storing = (progress or Progress()).split(1, 1)
+    _check_base(erasure, model, checking)
     changes: dict[str, StoredChange] = {}
     tensors: dict[str, Tensor] = {}
-    for weight in model.read(list(entries.values()), on_step):
+    for weight in model.read(list(entries.values()), storing.count(len(entries))):
         factors = erasure.factors_for(weight)
         change = erasure.change_of(weight) if factors is None else factors[0] @ factors[1]
         if change.any():
@@ -102,12 +104,8 @@ def describe_header(lora: LoraFile, erasure: Erasure) -> dict[str, str]:
     }
 
 
-def count_steps(erasure: Erasure, model: TextModel) -> int:
-    """How often `make_lora` calls back."""
-    return 2 * sum(len(model.cond_inputs.get(cond_input, ())) for cond_input in erasure.parts)
-
-
-def _check_base(erasure: Erasure, model: TextModel, on_step: OnStep) -> None:
+def _check_base(erasure: Erasure, model: TextModel, progress: Progress) -> None:
+    on_step = progress.count(len(model.list_entries(erasure.parts)))
     for cond_input, part in erasure.parts.items():
         gram = accumulate_gram(model.read(model.cond_inputs[cond_input], on_step))
         if not same_fingerprint(part.base, fingerprint(gram.total)):

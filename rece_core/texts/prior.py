@@ -9,6 +9,7 @@ from importlib.resources import files
 import torch
 from torch import Tensor
 
+from ..progress import OnStep
 from .alignment import EncodedText
 from .anchors import read_groups
 from .concepts import Concepts, drop_named
@@ -62,7 +63,7 @@ def accumulate_prior(texts: Iterable[EncodedText]) -> Prior:
 def accumulate_priors(
     prepare: Callable[[str], Mapping[str, tuple[EncodedText, ...]]],
     captions: Sequence[str],
-    on_step: Callable[[str], None] = lambda step: None,
+    on_step: OnStep = lambda step: None,
 ) -> dict[str, Prior]:
     """The prior of each conditioning input, given what `prepare` makes of a text; `on_step` is called per caption.
 

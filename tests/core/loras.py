@@ -13,8 +13,9 @@ from rece_core.erasing.settings import EditSettings, EraseSettings
 from rece_core.erasing.value_eraser import ValueEraser
 from rece_core.models.fingerprint import fingerprint
 from rece_core.models.text_entries import TextEntry, find_family
-from rece_core.models.text_model import OnStep, TextModel
+from rece_core.models.text_model import TextModel
 from rece_core.models.weights import Weight, accumulate_gram
+from rece_core.progress import OnStep
 from rece_core.texts.concepts import parse_concepts
 from tests.core.random_models import randn
 

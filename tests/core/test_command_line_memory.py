@@ -21,6 +21,6 @@ def test_too_little_memory_is_told_in_one_line_and_nothing_is_written(
     told = capsys.readouterr()
     assert (code, told.out) == (1, "")
     (line,) = told.err.splitlines()
-    assert line.startswith("error: this erasure needs about ")
-    assert " of memory, but " in line and "the text of this model is 768 wide (conditioning input 'tokens')" in line
+    assert line.startswith("error: this erasure needs at least ")
+    assert " of memory, and " in line and "the text of this model is 768 wide (conditioning input 'tokens')" in line
     assert not (tmp_path / "out.safetensors").exists()

@@ -13,9 +13,10 @@ from rece_core.algebra.gram import PairGram
 from rece_core.algebra.operator import Operator
 from rece_core.erasing.derive import Derivation
 from rece_core.erasing.edit import solve_edit
-from rece_core.erasing.erase import EncodedConcepts, count_steps, iterate_erasure
+from rece_core.erasing.erase import EncodedConcepts, iterate_erasure
 from rece_core.erasing.settings import EditSettings, EraseSettings
 from rece_core.models.weights import accumulate_gram
+from rece_core.progress import Progress
 from rece_core.texts.alignment import EncodedText, align
 from tests.core.random_models import Scene, deviation, make_scene, make_text
 
@@ -111,25 +112,30 @@ def test_it_can_be_cancelled_before_any_step(stop: int) -> None:
     scene, steps = make_scene(), list[str]()
     before = [tensor.clone() for tensor in tensors_of(scene)]
 
-    def cancel(step: str) -> None:
+    def cancel(share: float, step: str) -> None:
         steps.append(step)
         if len(steps) > stop:
             raise Cancelled
 
     results = []
     with pytest.raises(Cancelled):
-        for result in iterate_erasure(scene.gram, scene.texts, PAPER, cancel):
+        for result in iterate_erasure(scene.gram, scene.texts, PAPER, Progress(cancel)):
             results.append(result)
     assert len(results) == stop // 3
     assert all(torch.equal(now, then) for now, then in zip(tensors_of(scene), before, strict=True))
 
 
 def test_steps_are_named_and_counted() -> None:
-    scene, steps = make_scene(), list[str]()
-    list(iterate_erasure(scene.gram, scene.texts, replace(PAPER, epochs=1), steps.append))
+    scene, steps, shares = make_scene(), list[str](), list[float]()
+
+    def show(share: float, step: str) -> None:
+        steps.append(step)
+        shares.append(share)
+
+    list(iterate_erasure(scene.gram, scene.texts, replace(PAPER, epochs=1), Progress(show)))
     for step, part in zip(steps, ["first edit", *TARGETS, "epoch 1", *TARGETS], strict=True):
         assert part in step
-    assert len(steps) == count_steps(2, replace(PAPER, epochs=1))
+    assert shares == pytest.approx([count / 6 for count in range(1, 7)])
 
 
 @pytest.mark.parametrize("iteration", ["paper", "cumulative"])
@@ -183,7 +189,7 @@ def test_a_text_encoder_of_another_width(where: str) -> None:
     wrong = replace(scene.texts, **{where: (make_text(0, 16),) * 2})
     steps: list[str] = []
     with pytest.raises(ValueError, match=r"embeddings of width 16, but the model reads width 24. Connect the CLIP"):
-        next(iterate_erasure(scene.gram, wrong, PAPER, steps.append))
+        next(iterate_erasure(scene.gram, wrong, PAPER, Progress(lambda share, step: steps.append(step))))
     assert not steps
 
 

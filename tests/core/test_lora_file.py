@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from rece_core.algebra.low_rank import STORED, TOLERANCE, store_change
-from rece_core.sharing.lora_file import LoraFile, count_steps, make_lora
+from rece_core.progress import Progress
+from rece_core.sharing.lora_file import LoraFile, make_lora
 from rece_core.sharing.lora_keys import name_layers
 from tests.core.loras import RANK, change_weights, make_erasure, make_model
 from tests.core.random_models import deviation, randn
@@ -145,9 +146,12 @@ def test_another_model_than_it_was_made_on() -> None:
     model = make_model(weights)
     erasure = make_erasure(model)
     erased = change_weights(model, erasure, weights)
-    steps: list[str] = []
-    make_lora(erasure, model, weights.__getitem__, on_step=steps.append)  # control
-    assert len(steps) == count_steps(erasure, model)
+    shares: list[float] = []
+    make_lora(
+        erasure, model, weights.__getitem__, progress=Progress(lambda share, step: shares.append(share))
+    )  # control
+    entries = len(model.list_entries(erasure.parts))
+    assert shares == pytest.approx([count / (2 * entries) for count in range(1, 2 * entries + 1)])
     with pytest.raises(
         ValueError, match=r"not the model that the erasure was made on.*not the erased one.*the operator"
     ):

@@ -18,6 +18,7 @@ from rece_core.models.families import TextPreprocessor
 from rece_core.models.text_entries import Family
 from rece_core.models.text_model import TextModel
 from rece_core.models.weights import accumulate_gram
+from rece_core.progress import Progress
 from rece_core.reporting.description import describe_erasure, summarize_erasure
 from rece_core.texts.alignment import EncodedText
 from rece_core.texts.concepts import parse_concepts
@@ -184,12 +185,19 @@ def test_values_are_left_alone_where_erasing_them_moves_the_rest_too_far() -> No
 @pytest.mark.parametrize("goals", [None, Goals(0.0, 1.0)])
 def test_steps_are_counted_and_named(mode: str, goals: Goals | None) -> None:
     planned = plan(settings=EraseSettings(EditSettings(mode=mode), 2, seal=1.0), goals=goals)
-    steps: list[str] = []
-    erase_concepts(planned, steps.append)
-    assert len(steps) == planned.steps if goals is None else len(steps) <= planned.steps
+    steps, shares = list[str](), list[float]()
+
+    def show(share: float, step: str) -> None:
+        steps.append(step)
+        shares.append(share)
+
+    erase_concepts(planned, Progress(show))
+    assert shares == sorted(shares)
+    assert len(set(shares)) > 20
+    assert shares[-1] == pytest.approx(1) if goals is None else shares[-1] <= 1
     assert "pooled: first edit: derive 'snoopy'" in steps
     alone: list[str] = []
-    erase_concepts(plan(pooled=False), alone.append)
+    erase_concepts(plan(pooled=False), Progress(lambda share, step: alone.append(step)))
     assert "epoch 1: derive 'snoopy'" in alone
 
 
@@ -276,7 +284,8 @@ def test_rows_that_join_a_input_are_erased_with_it() -> None:
 def test_once_all_texts_are_encoded_the_encoder_may_go() -> None:
     steps: list[str] = []
     settings = EraseSettings(EditSettings(mode="prior"), epochs=0)
-    erase_concepts(plan(settings=settings), steps.append, on_encoded=lambda: steps.append("encoded"))
+    progress = Progress(lambda share, step: steps.append(step))
+    erase_concepts(plan(settings=settings), progress, on_encoded=lambda: steps.append("encoded"))
     before, after = steps[: steps.index("encoded")], steps[steps.index("encoded") + 1 :]
     assert before and all(step.startswith("encode '") for step in before)
     assert after and not any("encode '" in step for step in after)

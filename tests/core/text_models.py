@@ -10,8 +10,9 @@ from torch import Tensor
 
 from rece_core.models.families import TextPreprocessor
 from rece_core.models.text_entries import Family, TextEntry
-from rece_core.models.text_model import OnStep, TextModel
+from rece_core.models.text_model import TextModel
 from rece_core.models.weights import Weight
+from rece_core.progress import OnStep
 from rece_core.texts.alignment import EncodedText
 from tests.core.random_models import randn
 

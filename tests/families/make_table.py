@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rece_core.erasing.memory import ALL_VALUES, WITH_KEYS
+from rece_core.erasing.memory import LEAST, MOST
 
 ROOT = Path(__file__).resolve().parents[2]
 PREPROCESSORS = {"rms": "RMS norm", "layer": "layer norm", "mlp": "two layers", "pool": "mean and positions"}
@@ -38,11 +38,10 @@ bit when the patches are taken off.
 - *command line*: the difference as above, for what `python -m rece_core erase` writes of a file with text encoders
   inside, and for what they give of the erased words; “no” where it refuses the family.
 
-An erasure works on float64 matrices of the width of a text squared: {memory}. At its peak it has {without_erasers} of
-them in memory in mode `prior`, {with_erasers} with value erasers, where the text passes one layer on its way in;
-{without_erasers_keys} and {with_erasers_keys} where keys and values read it (`rece_core/erasing/memory.py`). What an
-erasure needs is compared with what is there before the long work; where a GPU has too little, or runs out on the way,
-it is worked out on the CPU, and the report says so.
+An erasure works on float64 matrices of the width of a text squared: {memory}. At its peak it has {least} to {most}
+of them in memory, by mode and model (`rece_core/erasing/memory.py`). Where less is there than the least it takes, it is
+refused before the long work; where less than the most, a warning says so. Where a GPU has too little, or runs out on
+the way, it is worked out on the CPU, and the report says so.
 
 A model of no family here is refused with its layers' names. If you know which of its weights read the text, name them
 in the input *text_weights* of RECE Iterate or RECE Edit Model: a line each, such as `txt_in.weight` or
@@ -103,9 +102,7 @@ def _memory() -> dict[str, object]:
     """What one such matrix takes, for widths that are common and for the widest, and how many there are at once."""
     widths = {"Stable Diffusion 1.x": 768, "T5": 4096, "Flux.2 dev": 15360, "Ideogram 4": 53248}
     sizes = ", ".join(f"{8 * width**2 / 1e6:,.0f} MB at {width} ({name})" for name, width in widths.items())
-    counts = dict(zip(("without_erasers", "with_erasers"), ALL_VALUES["prior"], strict=True))
-    with_keys = dict(zip(("without_erasers_keys", "with_erasers_keys"), WITH_KEYS["prior"], strict=True))
-    return {"memory": sizes, **counts, **with_keys}
+    return {"memory": sizes, "least": LEAST, "most": MOST}
 
 
 def _read(kind: str) -> dict[str, Any]:

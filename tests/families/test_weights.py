@@ -75,4 +75,4 @@ def test_large_work_is_done_where_there_is_memory(types: Mapping[str, Any]) -> N
 def test_work_that_runs_out_of_memory_is_done_again_on_the_cpu(types: Mapping[str, Any]) -> None:
     """And so is what follows; progress goes back to where the work began, and says why."""
     told = "computed on the CPU: mps ran out of memory"
-    assert types["room"]["again"] == [2, 3, "mps", "cpu", "cpu", 3, told]
+    assert types["room"]["again"] == [2, 3, "mps", "cpu", "cpu", 0.25, told]

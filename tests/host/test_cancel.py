@@ -15,7 +15,7 @@ from tests.host.graphs import ModelGraph, read_progress, unharmed
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange", "black", "white")
 SHAPES = ("circle", "ellipse", "ring", "star", "cross")
 MANY = "\n".join(f"a {colour} {shape} => a square" for colour in COLOURS for shape in SHAPES)
-FEW_STEPS, ALL_STEPS = 150, 2000  # into the epochs; of the whole
+INTO_THE_EPOCHS = 0.55  # of the bar, whose first half is of texts
 SHOWN_EVERY = 0.2  # seconds, see nodes/host.py
 
 
@@ -53,7 +53,7 @@ def test_a_few_messages_a_second_however_many_steps(client: Client) -> None:
     at_most = (time.monotonic() - started) / SHOWN_EVERY + 3  # the first, the last and the result
     steps = read_progress(messages, erased.id)
     told = [data for kind, data in messages if kind == "progress_text" and data["node"] == erased.id]
-    assert steps[-1][0] == steps[-1][1] > 250
+    assert steps[-1][0] == steps[-1][1]
     assert len(steps) <= at_most
     assert len(told) <= at_most
 
@@ -69,14 +69,13 @@ def test_cancelled_in_the_middle_the_queue_goes_on_and_the_model_is_what_it_was(
         if kind == "progress" and data["node"] == erased.id:
             seen.append((data["value"], data["max"]))
             # Again with each message: how late the first one comes depends on what else the machine does.
-            if data["value"] >= FEW_STEPS:
+            if data["value"] >= INTO_THE_EPOCHS * data["max"]:
                 client.interrupt()
 
     with unharmed(client):
         with pytest.raises(Interrupted, match=rf"cancelled in ReceIterate \(node {erased.id}\)"):
             client.run(graph, on_message=cancel)
         value, end = seen[-1]
-        assert end > ALL_STEPS
         assert value < end, "it was cancelled after its last step"
 
 
