@@ -76,8 +76,8 @@ def test_phrasings_are_erased_one_by_one(client: Client) -> None:
     told = graph.show(graph.iterate(concepts=phrased, epochs=0)[2])
     graph.show(graph.iterate(concepts=typed, epochs=0)[2])
     result = client.run(graph)
-    assert result.text(phrased)[0].endswith(", 12 texts to erase"), "two targets, each in five other ways too"
-    assert result.text(typed)[0].endswith(", 2 texts to erase")
+    assert result.text(phrased.node)[0].endswith(", 12 texts to erase"), "two targets, each in five other ways too"
+    assert result.text(typed.node)[0].endswith(", 2 texts to erase")
     assert "circle, disc => square\neach as: …; a …; a photo of a …" in result.text(told)[0]
 
 
