@@ -116,10 +116,6 @@ class Operator:
         moved = later.left + self.left @ (self.right.T @ later.left)
         return Operator(torch.cat([self.left, moved], 1), torch.cat([self.right, later.right], 1))
 
-    def at_strength(self, strength: float) -> Operator:
-        """I + strength (M − I): 0 changes nothing, 1 is the whole erasure."""
-        return Operator(self.left * strength, self.right)
-
     def compressed(self, tolerance: float = 1e-12) -> Operator:
         """The operator of smallest rank within `tolerance` of this one: ‖M − M_r‖ ≤ tolerance ‖M − I‖ (Frobenius)."""
         if self.rank == 0:

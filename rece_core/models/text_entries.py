@@ -83,11 +83,6 @@ def find_family(shapes: Shapes, patterns: str = "", host_class: str = "") -> Fam
     return replace(family, entries=entries, preprocessors=preprocessors)
 
 
-def find_text_entries(shapes: Shapes, patterns: str = "") -> tuple[TextEntry, ...]:
-    """The text entries among a model's weights, in the model's order; see `find_family`."""
-    return find_family(shapes, patterns).entries
-
-
 def find_output(entry: TextEntry, shapes: Shapes) -> tuple[str | None, str]:
     """Where the constant of a value eraser on `entry` goes: the name of a bias, and of the weight before that.
 

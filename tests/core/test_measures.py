@@ -33,6 +33,11 @@ UNEDITED = PairGram.from_operator(GRAM.total, Operator.identity(WIDTH))
 UNEDITED_VALUES = PairGram.from_operator(GRAM.values, Operator.identity(WIDTH))
 
 
+def scale(operator: Operator, strength: float) -> Operator:
+    """I + strength (M − I)."""
+    return Operator(operator.left * strength, operator.right)
+
+
 def replacement() -> Operator:
     """An operator that takes every concept token exactly onto its anchor."""
     return Operator((ANCHORS - CONCEPTS).T, torch.linalg.pinv(CONCEPTS))
@@ -81,7 +86,7 @@ def test_forgotten_is_0_before_and_1_after_an_exact_replacement() -> None:
 
 
 def test_forgotten_is_below_0_where_the_concept_moved_away_from_its_anchor() -> None:
-    away = PairGram.from_operator(GRAM.total, replacement().at_strength(-1))
+    away = PairGram.from_operator(GRAM.total, scale(replacement(), -1))
     assert measure_forgotten(away, CONCEPTS, ANCHORS) == pytest.approx(-3, abs=1e-9)
 
 
@@ -94,7 +99,7 @@ def test_everything_is_recoverable_from_a_model_that_was_not_edited() -> None:
 
 def test_an_invertible_edit_hides_the_words_and_keeps_the_way_back() -> None:
     """The replacement forgets, but another embedding reaches what the words no longer do: why measure both."""
-    operator = replacement().at_strength(0.98)
+    operator = scale(replacement(), 0.98)
     pair, values = (PairGram.from_operator(gram, operator) for gram in (GRAM.total, GRAM.values))
     assert measure_forgotten(pair, CONCEPTS, ANCHORS) > 0.99
     assert measure_recoverable(values, CONCEPTS, ANCHORS, CONCEPTS) < 0.05
@@ -125,8 +130,8 @@ def test_drift_is_0_before_any_edit_and_only_outside_of_what_is_kept() -> None:
 
 
 def test_a_small_drift_is_not_lost_in_rounding() -> None:
-    tiny = make_operator(7, WIDTH, 2).at_strength(1e-10)
-    whole = measure_drift(PairGram.from_operator(GRAM.total, tiny.at_strength(1e10)), PROBES)
+    tiny = scale(make_operator(7, WIDTH, 2), 1e-10)
+    whole = measure_drift(PairGram.from_operator(GRAM.total, scale(tiny, 1e10)), PROBES)
     assert measure_drift(PairGram.from_operator(GRAM.total, tiny), PROBES) == pytest.approx(1e-10 * whole, rel=1e-6)
 
 

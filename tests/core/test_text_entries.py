@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rece_core.models.text_entries import Family, TextEntry, find_family, find_output, find_text_entries
+from rece_core.models.text_entries import Family, TextEntry, find_family, find_output
 
 BLOCK = "diffusion_model.input_blocks.1.1.transformer_blocks.0"
 SHAPES = {
@@ -34,7 +34,7 @@ def _pooled(family: Family) -> list[TextEntry]:
 
 
 def test_keys_and_values_of_cross_attention_alone() -> None:
-    assert find_text_entries(SHAPES) == (
+    assert find_family(SHAPES).entries == (
         TextEntry(f"{BLOCK}.attn2.to_k.weight", "key", (320, 768)),
         TextEntry(f"{BLOCK}.attn2.to_v.weight", "value", (320, 768)),
     )
@@ -74,7 +74,7 @@ def test_self_attention_made_to_read_the_text() -> None:
         "input_blocks.2.1.transformer_blocks.0.attn1.to_k.weight": (1024, 1024),
         "input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight": (1024, 1024),
     }
-    names = [entry.name for entry in find_text_entries(shapes)]
+    names = [entry.name for entry in find_family(shapes).entries]
     assert names == [name for name in shapes if name != "input_blocks.2.1.transformer_blocks.0.attn1.to_k.weight"]
 
 
@@ -85,7 +85,7 @@ def test_what_reads_a_picture_is_left_alone() -> None:
         "blocks.0.cross_attn.k_img.weight": (64, 64),
         "img_emb.proj.1.weight": (64, 1280),
     }
-    assert [entry.name for entry in find_text_entries(shapes)] == ["text_embedding.0.weight"]
+    assert [entry.name for entry in find_family(shapes).entries] == ["text_embedding.0.weight"]
 
 
 def test_each_layer_of_a_language_model_is_a_input() -> None:
@@ -133,7 +133,7 @@ def test_an_unknown_family() -> None:
     with pytest.raises(ValueError, match=message):
         find_family(shapes, host_class="Mystery")
     with pytest.raises(ValueError, match=r"this model is of no family.*its 0 weights .* named nothing"):
-        find_text_entries({})
+        find_family({})
 
 
 def test_a_family_that_cannot_be_edited() -> None:
@@ -152,7 +152,7 @@ def test_several_widths() -> None:
     with pytest.raises(
         ValueError, match=r"conditioning input 'tokens' have several widths, \[768, 1024\]; expected one.*leave out"
     ):
-        find_text_entries({**SHAPES, f"diffusion_model.{other}": (320, 1024)})
+        find_family({**SHAPES, f"diffusion_model.{other}": (320, 1024)})
 
 
 def test_weights_the_user_names() -> None:

@@ -127,12 +127,12 @@ def read_all(kind: str, stored: dict[str, Tensor], meant: Mapping[str, Tensor], 
     """How far what is read is from what is meant, in each state of the model, and what rounding adds to an edit."""
     import comfy.model_management
 
-    from rece_core.models.text_entries import find_text_entries
+    from rece_core.models.text_entries import find_family
 
     host_weights = import_host_weights()
     model = load(kind, stored, metadata)
     shapes = host_weights.list_shapes(model, PREFIX)
-    names = [entry.name for entry in find_text_entries(shapes)]
+    names = [entry.name for entry in find_family(shapes).entries]
     truth = {name: meant[name.removeprefix(PREFIX)] for name in names}
     generator = torch.Generator().manual_seed(0)
     factors = {

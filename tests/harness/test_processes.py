@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -59,11 +58,9 @@ def test_a_program_that_does_not_stop_is_ended() -> None:
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()
-    start = time.perf_counter()
     wait_or_end(process, grace=0.2)
     process.stdout.close()
-    assert process.returncode not in (None, 0)
-    assert time.perf_counter() - start < 10
+    assert process.returncode not in (None, 0), "it ended by itself"
 
 
 def test_a_step_says_what_it_does_and_how_long_it_took(caplog: pytest.LogCaptureFixture) -> None:
