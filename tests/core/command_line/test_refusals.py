@@ -21,7 +21,6 @@ ROOT = Path(__file__).parents[3]
 
 BAD: dict[str, tuple[list[str], str]] = {
     "no target": (["--target", " "], r"no target was given"),
-    "anchor is target": (["--target", "a bird => a bird"], r"anchor of 'a bird' equals its target"),
     "strange number": (["--seal", "2"], r"seal is 2.0; expected 0 \(off\) to 1"),
     "strange slider": (["--schedule", "automatic", "--carefulness", "3"], r"carefulness is 3.0; expected 0 to 1"),
     "no captions": (["--captions", "{folder}/empty.txt"], r"empty.txt holds no caption"),
