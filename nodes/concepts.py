@@ -39,8 +39,10 @@ class ReceConcepts(io.ComfyNode):
                     "kind",
                     options=list(PRESETS),
                     default="custom",
-                    tooltip="What sort of concept this is. It chooses the default anchor, and the epochs and ridge "
-                    "that RECE Iterate takes from the paper.",
+                    tooltip="What sort of concept this is. It chooses the words in which people ask for such a thing, "
+                    "the default anchor, and the epochs and ridge that RECE Iterate takes from the paper. 'gore', "
+                    "'weapons' and 'watermark' bring their own targets; these and 'artist', 'character or brand' and "
+                    "'celebrity' preserve what is close where you write nothing to preserve.",
                 ),
                 io.String.Input(
                     "targets",
@@ -50,7 +52,7 @@ class ReceConcepts(io.ComfyNode):
                     tooltip="What to forget, a concept a line: 'name', 'name => anchor' to say what it shall act like "
                     "instead, 'name, synonym => anchor, anchor' for several names and the mean of several anchors; "
                     "write '\\,' for a comma within a text. Left empty, kinds 'nudity' and 'unsafe' use the paper's "
-                    "own lists. At most 75 tokens a text with CLIP.",
+                    "own lists, 'gore', 'weapons' and 'watermark' lists of ours. At most 75 tokens a text with CLIP.",
                 ),
                 io.String.Input(
                     "default_anchor",

@@ -73,6 +73,7 @@ def _describe_concepts(kind: str, targets: str, default_anchor: str, preserve: s
             for line, concept in zip(reading.lines, reading.concepts, strict=True)
         ],
         "problems": [asdict(each) for each in (*reading.problems, *reading.find_too_long(tokens, MAX_WORDS))],
+        "preserve": list(reading.preserve),
         "suggestions": reading.suggest(NEIGHBOURS[kind]),
         "limit": MAX_WORDS,
     }

@@ -87,7 +87,7 @@ def _add_files(parser: ArgumentParser) -> None:
 
 def _add_concepts(parser: ArgumentParser) -> None:
     add = parser.add_argument_group("what to forget and what to keep").add_argument
-    kind = "settles what is left out below: anchor, phrasings, and targets for 'nudity' and 'unsafe' (default: custom)"
+    kind = "settles what is left out below: anchor, phrasings, for some targets and texts to preserve (default: custom)"
     captions = "everyday captions to protect, one a line (default: those that ship)"
     add("--kind", choices=PRESETS, default="custom", help=kind)
     add(

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..algebra.linear_algebra import UnsolvableError
 from ..texts.concepts import AS_TYPED, Concepts, Reading, read_concepts
-from ..texts.presets import get_preset
+from ..texts.presets import NEIGHBOURS, get_preset
 from ..texts.wording import count, describe_recoverable, quote
 from .erase import EpochRecord, EpochResult
 from .settings import EditSettings, EraseSettings
@@ -185,7 +185,10 @@ def read_by_kind(
     preset = get_preset(kind)
     phrasings = preset.phrasings if by_kind else (AS_TYPED,)
     anchor = default_anchor or ("" if preset.finds_anchor else preset.anchor)
-    return read_concepts(targets, anchor, preserve, phrasings, preset.targets)
+    reading = read_concepts(targets, anchor, preserve, phrasings, preset.targets)
+    if preset.from_paper or reading.preserve:
+        return reading
+    return replace(reading, preserve=tuple(reading.suggest(NEIGHBOURS[kind])))
 
 
 def apply_schedule(schedule: str, concepts: Concepts) -> Concepts:

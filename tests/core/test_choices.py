@@ -8,7 +8,7 @@ from rece_core.erasing.pipeline import ConceptTexts
 from rece_core.erasing.schedule import Goals, apply_schedule, resolve_concepts, resolve_settings
 from rece_core.erasing.settings import EditSettings, EraseSettings
 from rece_core.texts.concepts import AS_TYPED
-from rece_core.texts.presets import PRESETS
+from rece_core.texts.presets import NEIGHBOURS, PRESETS
 
 ASKED = EraseSettings(
     EditSettings(ridge=7, mode="strict", tokens="last", ridge_scale="relative", erase_scale=2),
@@ -19,7 +19,7 @@ ASKED = EraseSettings(
 )
 
 
-@pytest.mark.parametrize("kind", PRESETS)
+@pytest.mark.parametrize("kind", [kind for kind, preset in PRESETS.items() if preset.from_paper])
 def test_the_kind_fills_in_what_is_left_empty(kind: str) -> None:
     preset = PRESETS[kind]
     concepts = resolve_concepts(kind, "x" if not preset.targets else "")
@@ -29,6 +29,21 @@ def test_the_kind_fills_in_what_is_left_empty(kind: str) -> None:
     on_paper = apply_schedule("paper", concepts)
     assert {concept.anchors for concept in on_paper.concepts} == {(preset.anchor,)}
     assert concepts.phrasings == preset.phrasings
+
+
+@pytest.mark.parametrize("kind", [kind for kind, preset in PRESETS.items() if not preset.from_paper])
+def test_kinds_of_our_own_bring_targets_with_anchors_and_keep_what_is_close(kind: str) -> None:
+    preset = PRESETS[kind]
+    concepts = resolve_concepts(kind, "" if preset.targets else "x, y")
+    assert concepts.preserve == NEIGHBOURS[kind], "none of them names a target or an anchor"
+    assert concepts.phrasings == preset.phrasings
+    for concept in concepts.concepts:
+        assert concept.anchors or preset.finds_anchor
+        assert not preset.targets or len(concept.names) > 1, "synonyms leak"
+    written = resolve_concepts(kind, f"{NEIGHBOURS[kind][0]}\nx => z", preserve="kept")
+    assert written.preserve == ("kept",)
+    with_neighbour = resolve_concepts(kind, f"{NEIGHBOURS[kind][0]}\nx => z")
+    assert with_neighbour.preserve == NEIGHBOURS[kind][1:], "a target is not kept"
 
 
 def test_what_is_said_goes_before_the_kind() -> None:

@@ -12,7 +12,14 @@ EDIT = RIDGE_SCALES | {
     "tokens": {"from subject", "all", "last"},
     "mode": {"paper", "prior", "strict", "orthogonal"},
 }
-KINDS = {"nudity", "unsafe", "style", "hard object", "easy object", "custom"}
+KINDS = {"nudity", "unsafe", "style", "hard object", "easy object", "custom"} | {
+    "gore",
+    "weapons",
+    "artist",
+    "character or brand",
+    "celebrity",
+    "watermark",
+}
 # Add to them, never take away.
 OPTIONS: dict[str, dict[str, set[str]]] = {
     "ReceErase": {"kind": KINDS},

@@ -22,6 +22,7 @@ const PATIENCE = 250; // milliseconds without typing after which concepts are re
  *
  * @typedef {object} Reading what RECE Concepts will read, see nodes/routes.py
  * @property {import("./kinds.js").Preset} preset
+ * @property {string[]} preserve what is preserved: as written, or else what the kind keeps
  * @property {Concept[]} concepts
  * @property {Problem[]} problems
  * @property {string[]} suggestions what else is worth preserving

@@ -37,7 +37,7 @@ export function addConceptsPanel(node, server) {
  */
 function listParts(node, kind, reading) {
   return [
-    describePreset(kind, reading.preset),
+    describePreset(kind, reading),
     ...listRows(reading),
     ...listProblems(reading),
     ...listSuggestions(node, reading.suggestions),
@@ -46,9 +46,13 @@ function listParts(node, kind, reading) {
 
 /**
  * @param {string} kind
- * @param {import("./kinds.js").Preset} preset
+ * @param {import("./ask_server.js").Reading} reading
  */
-function describePreset(kind, { epochs, derivation_ridge, anchor }) {
+function describePreset(kind, { preset, preserve }) {
+  const { epochs, derivation_ridge, anchor, from_paper } = preset;
+  if (!from_paper) {
+    return make("p", { class: "rece-hint" }, say("kept", { texts: preserve.map(quote).join(", ") }));
+  }
   const values = { kind, epochs: countEpochs(epochs), ridge: derivation_ridge, anchor: quote(anchor) };
   return make("p", { class: "rece-hint" }, say("paperSays", values));
 }

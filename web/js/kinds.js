@@ -5,6 +5,7 @@
  * @property {string} anchor
  * @property {number} epochs
  * @property {number} derivation_ridge
+ * @property {boolean} from_paper else it is a kind of our own
  *
  * @typedef {Record<string, Preset>} Presets
  */
