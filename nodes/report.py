@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
 from ..rece_core.erasing.erasure import Erasure, check_fit
 from ..rece_core.erasing.presence import same_erasure
 from ..rece_core.progress import Progress
-from ..rece_core.reporting.chart import render_chart
 from ..rece_core.reporting.description import summarize_erasure
-from ..rece_core.reporting.metrics import describe_metrics, measure_erasure
+from ..rece_core.reporting.metrics import ErasureMetrics, describe_metrics, measure_erasure
 from ..rece_core.texts.presets import PROBES
 from .host import HostModel, show_on_node, start_progress
 from .host_memory import explain_out_of_memory
 from .host_texts import encode_inputs, fingerprint_encoder
 from .pictures import to_images
 from .types import CATEGORY, ErasureType, list_lines
+
+if TYPE_CHECKING:
+    from ..rece_core.reporting.chart import Pixels
 
 
 class ReceReport(io.ComfyNode):
@@ -67,6 +70,7 @@ class ReceReport(io.ComfyNode):
     @classmethod
     @explain_out_of_memory()
     def execute(cls, erasure, model, clip, probes="", edited_model=None) -> io.NodeOutput:
+        render_chart = _import_chart()
         original = HostModel(model, erasure.text_weights)
         described = original.described
         check_fit(erasure, described)
@@ -80,6 +84,18 @@ class ReceReport(io.ComfyNode):
         report = "\n".join([*warnings, describe_metrics(erasure, metrics)])
         shown = show_on_node("\n".join([*warnings, summarize_erasure(erasure)]))
         return io.NodeOutput(chart, report, ui=shown)
+
+
+def _import_chart() -> Callable[[ErasureMetrics], Pixels]:
+    """What draws the chart; ValueError where matplotlib is missing, which no other node needs."""
+    try:
+        from ..rece_core.reporting.chart import render_chart
+    except ImportError as error:
+        raise ValueError(
+            f"RECE Report draws its chart with matplotlib, which can't be imported ({error}). Run 'pip install "
+            "matplotlib' with the Python of your ComfyUI and restart it; all other nodes work without."
+        ) from error
+    return render_chart
 
 
 def _list_warnings(

@@ -1,17 +1,24 @@
-"""Letters on pictures: the font that matplotlib brings, and text broken into lines."""
+"""Letters on pictures: the font that matplotlib brings, or Pillow's own, and text broken into lines."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
-import matplotlib
 from PIL import ImageFont
 
 ELLIPSIS = "…"
 
 
 def load_font(pixels: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which has Latin, Greek and Cyrillic letters and more, at a height of `pixels`."""
+    """DejaVu Sans, which has Latin, Greek and Cyrillic letters and more, at a height of `pixels`.
+
+    Where matplotlib is missing Pillow's own font, of Latin letters alone and never bold.
+    """
+    try:
+        import matplotlib  # only now: it takes most of the time that the pack needs to start
+    except ImportError:
+        return cast(ImageFont.FreeTypeFont, ImageFont.load_default(pixels))
     file = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / file), pixels)
 

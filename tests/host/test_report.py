@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness.client import Client, NodeFailed
+from harness.environment import ROOT
 from harness.graph import Graph, Node, Output
+from harness.server import PACK_NAME
+from tests.host.conftest import StartServer
 from tests.host.graphs import ModelGraph, read_hashes, require_alive, see
 
+WITHOUT_MATPLOTLIB = Path(__file__).parent / "without_matplotlib_pack"
 PROBES = "a green star\na picture of a small cross"
 
 
@@ -146,3 +151,19 @@ def test_what_does_not_fit_is_refused(
     with pytest.raises(NodeFailed, match=message):
         client.run(graph)
     require_alive(client)
+
+
+def test_without_matplotlib_only_the_report_is_missing(start_server: StartServer) -> None:
+    server = start_server(packs={PACK_NAME: ROOT, "without_matplotlib": WITHOUT_MATPLOTLIB})
+    with Client(server.url) as client:
+        graph = ModelGraph()
+        erased = graph.iterate(epochs=0)
+        sheet = add_compare(graph, add_pictures(graph, COLOURS[0]), add_pictures(graph, COLOURS[1]), prompts="a ring")
+        shown, told = graph.add("PreviewImage", images=sheet[0]), graph.show(erased[2])
+        result = client.run(graph)
+        assert result.text(told)[0].startswith("a red circle => a blue square")
+        assert len(np.unique(see(result, shown).reshape(-1, 3), axis=0)) > len(COLOURS), "letters are drawn"
+        graph.add("PreviewImage", images=add_report(graph, erased[1])[0])
+        message = r"ReceReport .*draws its chart with matplotlib, which can't be imported .*pip install matplotlib"
+        with pytest.raises(NodeFailed, match=message):
+            client.run(graph)
