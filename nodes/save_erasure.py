@@ -22,6 +22,18 @@ from .types import CATEGORY, ErasureType
 
 LORAS = "loras"  # the host's own folder, where its LoRA loaders look
 OPERATOR, LORA, DIFFUSERS_LORA = "operator", "LoRA", "LoRA for diffusers"
+# What each file is and who can load it, and what none of them protects from.
+WHAT_IT_IS = {
+    OPERATOR: "For this pack: RECE Load Erasure and RECE Apply Erasure put it onto any checkpoint with the same text "
+    "encoder; other programs can't load it.",
+    LORA: "A LoRA for the model that it was made on: LoRA loaders of ComfyUI and most other programs read it; load it "
+    "at strength 1.",
+    DIFFUSERS_LORA: "A LoRA for the model that it was made on, which diffusers reads; load it at strength 1.",
+}
+WHAT_IT_IS_NOT = (
+    "Whoever leaves it out, or has the original model, still has all of it; and embeddings that somebody computes may "
+    "bring it back. To give away a model that forgot, save a checkpoint."
+)
 BIAS_NOTE = "Its biases are read by ComfyUI and Forge alone; save it again for diffusers, or a checkpoint for A1111."
 
 
@@ -89,11 +101,11 @@ class ReceSaveErasure(io.ComfyNode):
         if format == OPERATOR:
             path, relative = _choose_path(filename_prefix, ERASURES)
             save_erasure(erasure, path)
-            return io.NodeOutput(relative, ui=show_on_node(f"Saved as {relative}"))
-        return cls._save_lora(erasure, filename_prefix, rank, model, format == DIFFUSERS_LORA)
+            return io.NodeOutput(relative, ui=show_on_node(_describe_file(relative, format)))
+        return cls._save_lora(erasure, filename_prefix, rank, model, format)
 
     @staticmethod
-    def _save_lora(erasure, filename_prefix, rank, model, for_diffusers) -> io.NodeOutput:
+    def _save_lora(erasure, filename_prefix, rank, model, format) -> io.NodeOutput:
         if model is None:
             raise ValueError(
                 "a LoRA holds what changes in the weights of a model, and none is connected. Connect to 'model' the "
@@ -108,15 +120,19 @@ class ReceSaveErasure(io.ComfyNode):
             described,
             partial(read_weight, model),
             rank,
-            for_diffusers,
+            format == DIFFUSERS_LORA,
             making,
         )
         path, relative = _choose_path(filename_prefix, LORAS)
         header = {**describe_header(lora, erasure), **describe_base(before)}
         write_atomically(path, save(dict(lora.tensors), metadata=header))
-        told = [f"Saved as {relative}", lora.describe(), *([BIAS_NOTE] if lora.biases and not for_diffusers else [])]
-        told += [f"Goes on top of, and does not hold: {each.describe()}" for each in before if each.is_there]
-        return io.NodeOutput(relative, ui=show_on_node("\n".join(told)))
+        notes = [BIAS_NOTE] if lora.biases and format == LORA else []
+        notes += [f"Goes on top of, and does not hold: {each.describe()}" for each in before if each.is_there]
+        return io.NodeOutput(relative, ui=show_on_node(_describe_file(relative, format, f"{lora.describe()}.", *notes)))
+
+
+def _describe_file(file: str, format: str, *notes: str) -> str:
+    return "\n".join([f"Saved as {file}", WHAT_IT_IS[format], *notes, WHAT_IT_IS_NOT])
 
 
 def _choose_path(prefix: str, place: str) -> tuple[Path, str]:

@@ -26,7 +26,10 @@ def folder(server: Server) -> Path:
     graph = ModelGraph()
     saved = graph.add("ReceSaveErasure", erasure=graph.iterate()[1], filename_prefix="good/erasure")
     with Client(server.url) as client:
-        assert GOOD in client.run(graph).text(saved)[0]
+        (told,) = client.run(graph).text(saved)
+        assert GOOD in told
+        assert "same text encoder; other programs can't load it" in told, "what it is and who can load it"
+        assert "embeddings that somebody computes may bring it back" in told, "what it does not protect from"
     return server.output / "rece_erasures"
 
 
