@@ -12,6 +12,7 @@ from server import PromptServer
 
 from ..rece_core.erasing.schedule import read_by_kind
 from ..rece_core.texts.presets import NEIGHBOURS, PRESETS
+from ..rece_core.texts.wording import quote
 from .concepts import AS_IS, BY_KIND
 from .host_texts import MAX_WORDS, count_clip_tokens
 
@@ -51,7 +52,7 @@ def _check_request(body: str) -> dict[str, str]:
     if not named or not all(isinstance(text, str) for text in asked.values()):
         raise ValueError(f"the request is {body[:60]!r}; expected an object of strings named {', '.join(FIELDS)}.")
     if asked["phrasings"] not in (AS_IS, BY_KIND):
-        raise ValueError(f"phrasings is {asked['phrasings']!r}; expected '{AS_IS}' or '{BY_KIND}'.")
+        raise ValueError(f"phrasings is {quote(asked['phrasings'])}; expected '{AS_IS}' or '{BY_KIND}'.")
     return dict(asked)
 
 

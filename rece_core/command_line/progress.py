@@ -6,6 +6,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ..texts.wording import escape_controls
+
 WIDTH = 44  # letters of a step's name
 
 
@@ -22,7 +24,8 @@ class Steps:
         self._bar.close()
 
     def __call__(self, step: str) -> None:
-        self._bar.set_description_str(step if len(step) <= WIDTH else f"{step[: WIDTH - 1]}…", refresh=False)
+        shown = " ".join(escape_controls(step[:WIDTH]).split())
+        self._bar.set_description_str(shown if len(step) <= WIDTH else f"{shown[: WIDTH - 1]}…", refresh=False)
         self._bar.update()
 
 

@@ -171,6 +171,19 @@ class ProbeFullMemory(io.ComfyNode):
         return io.NodeOutput(clone)
 
 
+class ProbeRaise(io.ComfyNode):
+    """Raises a ValueError of a text, as it is."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        text = io.String.Input("text")
+        return io.Schema(node_id="ProbeRaise", category=CATEGORY, inputs=[text], outputs=[], is_output_node=True)
+
+    @classmethod
+    def execute(cls, text: str) -> io.NodeOutput:
+        raise ValueError(text)
+
+
 def fill(module: nn.Module, seed: int) -> None:
     """Numbers that keep the size of what passes through; norms and biases a little off ones and zeros."""
     generator = torch.Generator().manual_seed(seed)
@@ -190,4 +203,5 @@ PROBES = (
     ProbeNarrowClip,
     ProbeModelOfOtherSizes,
     ProbeFullMemory,
+    ProbeRaise,
 )
