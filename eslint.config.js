@@ -1,8 +1,10 @@
 import js from "@eslint/js";
+import noUnsanitized from "eslint-plugin-no-unsanitized";
 import globals from "globals";
 
 export default [
   js.configs.recommended,
+  noUnsanitized.configs.recommended,
   {
     languageOptions: { ecmaVersion: 2022, sourceType: "module" },
     linterOptions: { reportUnusedDisableDirectives: "error" },
@@ -13,6 +15,8 @@ export default [
       eqeqeq: ["error", "always", { null: "ignore" }],
       "no-eval": "error",
       "no-implied-eval": "error",
+      "no-new-func": "error",
+      "no-script-url": "error",
       "no-restricted-properties": ["error", { property: "innerHTML", message: "Users' texts go in as textContent." }],
     },
   },

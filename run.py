@@ -98,11 +98,12 @@ def test(more: list[str]) -> int:
 
 
 def lint(more: list[str]) -> int:
-    """Check style, types, layers, GitHub's workflow, and the page's scripts (ESLint, Prettier, TypeScript)."""
+    """Check style, types, layers, forbidden calls, GitHub's workflow, and the page's scripts."""
     python = prepare_environment()
     checks = [
         call([python, "-m", "ruff", "check"], cwd=ROOT),
         call([python, "-m", "ruff", "format", "--check"], cwd=ROOT),
+        call([python, "-m", "harness.forbidden"], cwd=ROOT),
         call([python, "-m", "mypy", *(name for name in TYPED if (ROOT / name).exists())], cwd=ROOT),
         _check_types_of_nodes(python),
         call([python, "-c", "from importlinter.cli import lint_imports_command as check; check()"], cwd=ROOT),

@@ -145,6 +145,10 @@ class Client:
         """Take a prompt that does not run yet from the queue."""
         self._post("/queue", {"delete": [prompt_id]})
 
+    def clear_history(self) -> None:
+        """Have the server forget what it remembers of ended prompts."""
+        self._post("/history", {"clear": True})
+
     def queue_state(self) -> tuple[list[str], list[str]]:
         """The ids of the prompts that run, and of those that wait."""
         state = self.get("/queue")

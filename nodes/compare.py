@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..rece_core.benchmarks.comparison import Pictures, compare_pictures
+from ..rece_core.texts.wording import quote
 from .pictures import to_images, to_pictures
 from .types import CATEGORY
 
@@ -53,8 +54,8 @@ class ReceCompare(io.ComfyNode):
         names = [name.strip() for name in headings[0].split(",")]
         if len(names) < len(versions):
             raise ValueError(
-                f"{headings[0]!r} names {len(names)} columns, but there are {len(versions)}. Expected a name for each, "
-                "with commas between them, such as 'before, after, third'."
+                f"{quote(headings[0])} names {len(names)} columns, but there are {len(versions)}. Expected a name for "
+                "each, with commas between them, such as 'before, after, third'."
             )
         lines = prompts if len(prompts) > 1 else prompts[0].splitlines()
         chosen = [line.strip() for line in lines if line.strip()]

@@ -11,7 +11,7 @@ from ..rece_core.erasing.schedule import resolve_concepts
 from ..rece_core.storage.text_file import read_lenient
 from ..rece_core.texts.presets import PRESETS
 from ..rece_core.texts.prior import parse_captions
-from ..rece_core.texts.wording import count
+from ..rece_core.texts.wording import count, quote
 from .host import show_on_node
 from .optional_widgets import optional_widgets
 from .types import CATEGORY, ConceptsType, fold_inputs
@@ -129,12 +129,12 @@ def _list_text_files() -> list[str]:
 def _locate(name: str) -> Path:
     path = Path(folder_paths.get_input_directory()) / name
     if Path(name).name != name or not path.is_file():
-        raise ValueError(f"there is no file {name!r} in the input folder; expected a text file, a caption a line.")
+        raise ValueError(f"there is no file {quote(name)} in the input folder; expected a text file, a caption a line.")
     return path
 
 
 def _read_captions(name: str) -> tuple[str, ...]:
     captions = parse_captions(read_lenient(_locate(name)))
     if not captions:
-        raise ValueError(f"the file {name!r} holds no caption; expected at least one, a line each.")
+        raise ValueError(f"the file {quote(name)} holds no caption; expected at least one, a line each.")
     return captions

@@ -19,6 +19,7 @@ from .edit_model import ReceEditModel
 from .erase import ReceErase
 from .erasure_files import ERASURES, ReceLoadErasure
 from .iterate import ReceIterate
+from .plain_errors import speak_plainly
 from .prompt_list import RecePromptList
 from .red_team import ReceRedTeam
 from .red_team_optimise import ReceRedTeamOptimise
@@ -40,7 +41,7 @@ class ReceExtension(ComfyExtension):
         register()
         register_emoji()
         add_routes()
-        return [
+        nodes: list[type[io.ComfyNode]] = [
             ReceErase,
             ReceConcepts,
             ReceEditModel,
@@ -59,3 +60,4 @@ class ReceExtension(ComfyExtension):
             ReceRedTeamOptimise,
             ReceDemoModel,
         ]
+        return [speak_plainly(node) for node in nodes]

@@ -17,7 +17,7 @@ from .host_gradients import join_embeddings
 from .host_texts import MAX_WORDS
 from .host_weights import copy_weights
 
-TOKEN_TABLE = "token_embedding.weight"
+TOKEN_TABLE = "token_embedding.weight"  # noqa: S105 - a name, no password
 END_OF_WORD = "</w>"
 
 

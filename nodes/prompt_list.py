@@ -9,6 +9,7 @@ from comfy_api.latest import io
 
 from ..rece_core.benchmarks.prompt_list import read_prompt_list, take_cases
 from ..rece_core.benchmarks.results_table import read_table
+from ..rece_core.texts.wording import quote
 from .host import show_on_node
 from .optional_widgets import optional_widgets
 from .results_table import TABLES, ListedCase, locate_table
@@ -118,8 +119,8 @@ def _locate_file(name: str) -> Path:
     files = _list_files()
     if name not in files:
         raise ValueError(
-            f"there is no prompt list {name!r}. Expected one of: {', '.join(sorted(files))}. Put a .csv file into the "
-            "input folder and press R."
+            f"there is no prompt list {quote(name)}. Expected one of: {', '.join(sorted(files))}. Put a .csv file "
+            "into the input folder and press R."
         )
     return files[name]
 

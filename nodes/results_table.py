@@ -11,6 +11,8 @@ from comfy_api.latest import io, ui
 
 from ..rece_core.benchmarks.prompt_list import Case
 from ..rece_core.benchmarks.results_table import check_columns, make_row, read_table, sum_table, write_table
+from ..rece_core.texts.wording import quote
+from .file_names import check_file_name
 from .host import show_on_node
 from .types import CATEGORY, CaseType, CountsType
 
@@ -73,7 +75,8 @@ def locate_table(name: str) -> Path:
     """The file of the table `name`; ValueError for a name that could lead out of the folder of tables."""
     if not re.fullmatch(r"\w(?:[\w .,()+=-]*[\w)])?", name):
         raise ValueError(
-            f"the table is named {name!r}; expected a plain name of letters, digits, spaces and - _ . , such as "
+            f"the table is named {quote(name)}; expected a plain name of letters, digits, spaces and - _ . , such as "
             "'i2p after RECE'. Write it into RECE Prompt List."
         )
+    check_file_name(name)
     return Path(folder_paths.get_output_directory()) / TABLES / f"{name}.csv"

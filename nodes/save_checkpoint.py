@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..rece_core.erasing.erasure import Erasure
 from ..rece_core.erasing.presence import Held, same_erasure
 from ..rece_core.sharing.provenance import describe_chain
+from .file_names import check_file_name
 from .host import HostModel, show_on_node, start_progress
 from .host_checkpoint import write_checkpoint
 from .host_memory import explain_out_of_memory
@@ -53,6 +54,7 @@ class ReceSaveCheckpoint(io.ComfyNode):
     @classmethod
     @explain_out_of_memory()
     def execute(cls, model, clip, vae, erasure, filename_prefix) -> io.NodeOutput:
+        check_file_name(filename_prefix)
         note = erasure.check_encoder(fingerprint_encoder(clip))
         held = list_held(HostModel(model, erasure.text_weights), erasure)
         extra = cls.hidden.extra_pnginfo or {}

@@ -13,7 +13,9 @@ from ..rece_core.sharing.erasure_file import save_erasure
 from ..rece_core.sharing.lora_file import describe_header, make_lora
 from ..rece_core.sharing.provenance import describe_base
 from ..rece_core.storage.atomic_file import write_atomically
+from ..rece_core.texts.wording import quote
 from .erasure_files import ERASURES
+from .file_names import check_file_name
 from .host import HostModel, show_on_node, start_progress
 from .host_memory import explain_out_of_memory
 from .host_weights import read_weight
@@ -144,9 +146,10 @@ def _choose_path(prefix: str, place: str) -> tuple[Path, str]:
 
 
 def _check_name(prefix: str, place: str) -> None:
+    check_file_name(prefix)
     parts = Path(prefix.replace("\\", "/"))
     if not prefix.strip() or parts.is_absolute() or ".." in parts.parts or ":" in prefix:
         raise ValueError(
-            f"the file name {prefix!r} would lie outside output/{place}. "
+            f"the file name {quote(prefix)} would lie outside output/{place}. "
             "Expected a plain name or one below that folder, such as 'styles/van_gogh'."
         )

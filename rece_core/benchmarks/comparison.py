@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from ..texts.wording import count
+from ..texts.wording import count, quote
 from .text_layout import break_lines, load_font, shorten
 
 Pictures = npt.NDArray[np.uint8]
@@ -32,8 +32,8 @@ def compare_pictures(versions: Sequence[Pictures], headings: Sequence[str], prom
     for heading, other in zip(headings[1:], others, strict=True):
         if other.shape != first.shape:
             raise ValueError(
-                f"{headings[0]!r} has {_describe(first)}, {heading!r} {_describe(other)}. Expected as many of the same "
-                "size: sample all with the same latent, or scale the pictures first."
+                f"{quote(headings[0])} has {_describe(first)}, {quote(heading)} {_describe(other)}. Expected as many "
+                "of the same size: sample all with the same latent, or scale the pictures first."
             )
     captions = share_prompts(prompts, len(first))
     sheet = _Sheet.plan(len(versions), first.shape[1], first.shape[2], captions)

@@ -7,7 +7,10 @@ from typing import cast
 
 from PIL import ImageFont
 
+from ..texts.wording import escape_controls
+
 ELLIPSIS = "…"
+MOST_LETTERS = 10_000  # of a text that is looked at, more than any sheet has room for
 
 
 def load_font(pixels: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
@@ -26,7 +29,7 @@ def load_font(pixels: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
 def break_lines(text: str, font: ImageFont.FreeTypeFont, width: int, most: int) -> list[str]:
     """`text` in at most `most` lines, none wider than `width` pixels; an ellipsis where it had to be cut."""
     lines: list[str] = []
-    for word in text.split():
+    for word in _take_letters(text).split():
         if lines and font.getlength(f"{lines[-1]} {word}") <= width:
             lines[-1] += f" {word}"
         else:
@@ -37,9 +40,18 @@ def break_lines(text: str, font: ImageFont.FreeTypeFont, width: int, most: int) 
 
 
 def shorten(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """`text`, or as much of its beginning as fits into `width` pixels with an ellipsis behind it."""
+    """`text` as one line, or as much of its beginning as fits into `width` pixels with an ellipsis behind it."""
+    text = " ".join(_take_letters(text).split())
     if font.getlength(text) <= width:
         return text
-    while text and font.getlength(text + ELLIPSIS) > width:
-        text = text[:-1]
-    return text.rstrip() + ELLIPSIS
+    fitting, too_many = 0, len(text)
+    while too_many - fitting > 1:
+        middle = (fitting + too_many) // 2
+        fits = font.getlength(text[:middle] + ELLIPSIS) <= width
+        fitting, too_many = (middle, too_many) if fits else (fitting, middle)
+    return text[:fitting].rstrip() + ELLIPSIS
+
+
+def _take_letters(text: str) -> str:
+    """What is looked at of a text of any length, with the numbers of what is no letter but a command."""
+    return escape_controls(text[:MOST_LETTERS] + (ELLIPSIS if len(text) > MOST_LETTERS else ""))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TextIO, cast
 
+from ..texts.wording import escape_controls
 from .options import make_parser
 
 FAILED, STOPPED = 1, 130  # exit codes; argparse has 2 for what it does not understand
-
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tabs and line ends
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -36,9 +34,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def _write(stream: TextIO, text: str) -> None:
     """Write a line or more; what files of strangers say can't command the terminal, nor what it has no letters for."""
-    plain = _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     encoding = stream.encoding or "utf-8"
-    stream.write(plain.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    stream.write(escape_controls(text).encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def _describe(error: Exception) -> str:

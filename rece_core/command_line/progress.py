@@ -9,6 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..progress import Progress
+from ..texts.wording import escape_controls
 
 WIDTH = 44  # letters of a step's name
 
@@ -19,7 +20,8 @@ def show_progress() -> Iterator[Progress]:
     with tqdm(total=1.0, disable=None, bar_format="{percentage:3.0f}% {bar:24} {desc}") as bar:
 
         def show(share: float, step: str) -> None:
-            bar.set_description_str(step if len(step) <= WIDTH else f"{step[: WIDTH - 1]}…", refresh=False)
+            shown = " ".join(escape_controls(step[:WIDTH]).split())
+            bar.set_description_str(shown if len(step) <= WIDTH else f"{shown[: WIDTH - 1]}…", refresh=False)
             bar.update(share - bar.n)
 
         yield Progress(show)

@@ -17,6 +17,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from ..erasing.erase import EpochRecord
+from ..texts.wording import escape_controls
 from .metrics import EntryChange, ErasureMetrics
 
 WIDTH, UPPER, LOWER, DPI = (
@@ -32,6 +33,7 @@ LINES = {"forgotten": (BLUE, "o", "-"), "recoverable": (ORANGE, "s", "--"), "dri
 ROLES = {"key": BLUE, "value": ORANGE, "input": GREEN}
 MOST_PROBES, PROBE_LETTERS, TITLE_LETTERS = 10, 26, 62
 MOST_SECTIONS, MOST_MARKS = 6, 12
+MOST_LETTERS = 1000  # of a text that is looked at; strangers' texts can be of any length
 LETTER = 0.012  # of the chart's width that a letter takes, at most
 
 Pixels = npt.NDArray[np.uint8]
@@ -133,16 +135,17 @@ def _mark_sections(axes: Axes, layers: Sequence[str]) -> None:
         return
     ends = [*starts[1:], len(layers)]
     middles = [(start + end - 1) / 2 for start, end in zip(starts, ends, strict=True)]
-    names = [sections[start].replace("_", " ") for start in starts]
+    names = [_shorten(sections[start].replace("_", " "), PROBE_LETTERS) for start in starts]
     shares = [(end - start) / len(layers) for start, end in zip(starts, ends, strict=True)]
     fitting = [len(name) * LETTER < share for name, share in zip(names, shares, strict=True)]
-    axes.set_xticks(list(compress(middles, fitting)), list(compress(names, fitting)), fontsize=LETTERS)
+    shown = list(compress(names, fitting))
+    axes.set_xticks(list(compress(middles, fitting)), shown, fontsize=LETTERS, parse_math=False)
     for start in starts[1:]:
         axes.axvline(start - 0.5, color=GREY, linewidth=1)
 
 
 def _title(axes: Axes, text: str) -> None:
-    axes.set_title(text, fontsize=LETTERS, loc="left", parse_math=False)
+    axes.set_title(_shorten(text, TITLE_LETTERS), fontsize=LETTERS, loc="left", parse_math=False)
     axes.tick_params(labelsize=LETTERS, length=0)
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -152,5 +155,5 @@ def _layer(entry: EntryChange) -> str:
 
 
 def _shorten(text: str, letters: int) -> str:
-    flat = " ".join(text.split())
+    flat = " ".join(escape_controls(text[:MOST_LETTERS]).split())
     return flat if len(flat) <= letters else f"{flat[: letters - 1].rstrip()}…"

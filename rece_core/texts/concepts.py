@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal
 
 from torch import Tensor
@@ -199,13 +200,14 @@ def read_concepts(
     concepts: list[Concept] = []
     lines: list[int] = []
     problems: list[Problem] = []
+    default = _split(default_anchor) or (EMPTY_ANCHOR,)  # one for all: a copy a line could be more than memory holds
     for number, line in typed:
         if not line.strip():
             continue
         names, arrow, anchors = line.partition(ARROW)
         if _split(names):
             is_open = not arrow and not default_anchor
-            onto = () if is_open else _split(anchors if arrow else default_anchor) or (EMPTY_ANCHOR,)
+            onto = () if is_open else _split(anchors) or (EMPTY_ANCHOR,) if arrow else default
             concepts.append(Concept(_split(names), onto))
             lines.append(number)
         else:
@@ -256,10 +258,13 @@ def _find_problems(
             "for example 'van gogh => art'."
         )
         yield Problem("noTarget", message)
+    folded: dict[int, set[str]] = {}  # by whose anchors they are: many concepts may share theirs
+    for concept in concepts:
+        if id(concept.anchors) not in folded:
+            folded[id(concept.anchors)] = {anchor.casefold() for anchor in concept.anchors}
     names = [
-        (line, name, anchors)
+        (line, name, folded[id(concept.anchors)])
         for line, concept in zip(lines, concepts, strict=True)
-        for anchors in [{anchor.casefold() for anchor in concept.anchors}]
         for name in concept.names
     ]
     for line, name, anchors in names:
@@ -301,7 +306,9 @@ def _check_phrasings(phrasings: Sequence[str]) -> None:
 def _check_size(concepts: Concepts) -> None:
     """ValueError for more texts than any model could be made to forget, counted before they are written out."""
     names = [name for concept in concepts.concepts for name in concept.names]
-    anchors = [anchor for concept in concepts.concepts for anchor in concept.anchors]
+    shared = {id(concept.anchors): concept.anchors for concept in concepts.concepts}  # each once, whoever has it
+    lengths = {key: sum(map(len, anchors)) for key, anchors in shared.items()}
+    anchors = chain.from_iterable(shared.values())
     for text in (*names, *anchors, *concepts.preserve, *concepts.phrasings, *concepts.captions):
         if len(text) > MOST_IN_TEXT:
             raise ValueError(
@@ -322,7 +329,7 @@ def _check_size(concepts: Concepts) -> None:
     texts = letters = 0
     for concept in concepts.concepts:
         count = len(concept.names) * (1 + len(concept.anchors))  # each name has all anchors of its own
-        sizes = sum(map(len, concept.names)) + len(concept.names) * sum(map(len, concept.anchors))
+        sizes = sum(map(len, concept.names)) + len(concept.names) * lengths[id(concept.anchors)]
         texts += phrased * count
         letters += phrased * sizes + count * extra
     if texts > MOST_TEXTS or letters > MOST_LETTERS:

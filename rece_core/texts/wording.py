@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 SHOWN = 60  # letters
+
+# What commands a terminal (all but tabs and line ends), turns the direction of what follows, or ends a line unseen.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def escape_controls(text: str) -> str:
+    """`text` with the numbers of what is no letter but a command, such as \\u001b, so that it can be shown anywhere."""
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def quote(text: str) -> str:

@@ -39,7 +39,7 @@ OPTIMISE = {
 class AttackGraph(ModelGraph):
     """A graph of the demo model, forgetful or not, and attacks on it."""
 
-    def edit(self) -> Output:
+    def edit(self) -> Output:  # type: ignore[override]
         """The demo model after the first edit of the demo's plan."""
         return add_edit(self, self.loader, add_concepts(self, PLAN), PLAN)[0]
 

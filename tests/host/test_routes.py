@@ -9,12 +9,13 @@ import requests
 
 from rece_core.texts.presets import PRESETS
 
+JSON = {"Content-Type": "application/json"}
 TYPED = {"kind": "custom", "targets": "", "default_anchor": "", "preserve": "", "phrasings": "as typed"}
 
 
 def _post(client, content):
     body = content if isinstance(content, str) else json.dumps(content)
-    return requests.post(f"{client.url}/api/rece/concepts", data=body, timeout=30)
+    return requests.post(f"{client.url}/api/rece/concepts", data=body, headers=JSON, timeout=30)
 
 
 def _read(client, **typed):

@@ -1,5 +1,6 @@
 /** The panel that shows what came out of a run, in the node, and keeps it with the workflow. */
 
+import { checkResult } from "./check_result.js";
 import { drawCurve, toPath } from "./curve.js";
 import { make, makeButton, makeSvg } from "./elements.js";
 import { changeGraph } from "./graph.js";
@@ -25,8 +26,7 @@ export function addResultPanel(app, node) {
   const content = make("div", { class: "rece-content" });
   const panel = make("div", { class: "rece-panel rece-result", role: "group" }, content);
   const show = () => {
-    const kept = /** @type {import("./result.js").Result | undefined} */ (node.properties[KEPT]);
-    const result = kept ?? latest.get(keyOf(node));
+    const result = checkResult(node.properties[KEPT]) ?? latest.get(keyOf(node));
     panel.setAttribute("aria-label", say(result?.kind === "attack" ? "attackLabel" : "resultLabel"));
     content.replaceChildren(...(result ? listParts(result) : [make("p", { class: "rece-hint" }, say("noResult"))]));
   };

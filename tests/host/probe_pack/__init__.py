@@ -8,10 +8,14 @@ from typing import Any
 async def comfy_entrypoint() -> Any:
     """The host's way in; everything of the host is imported only here."""
     from comfy_api.latest import ComfyExtension
+    from server import PromptServer
 
     from .golden import ProbeGoldenCase
+    from .old_route import read_anything
     from .probes import PROBES
     from .two_inputs import TWO_INPUTS
+
+    PromptServer.instance.routes.post("/probe/concepts")(read_anything)
 
     class Probes(ComfyExtension):
         async def get_node_list(self) -> list[Any]:

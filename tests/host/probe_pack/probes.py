@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
+import threading
 from typing import Any
 
 import comfy.lora
@@ -171,6 +173,57 @@ class ProbeFullMemory(io.ComfyNode):
         return io.NodeOutput(clone)
 
 
+class ProbeRaise(io.ComfyNode):
+    """Raises a ValueError of a text, as it is."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        text = io.String.Input("text")
+        return io.Schema(node_id="ProbeRaise", category=CATEGORY, inputs=[text], outputs=[], is_output_node=True)
+
+    @classmethod
+    def execute(cls, text: str) -> io.NodeOutput:
+        raise ValueError(text)
+
+
+class ProbeLeak(io.ComfyNode):
+    """Keeps so many bytes, a file and a thread each time that it runs."""
+
+    kept: list[Any] = []  # noqa: RUF012 - for ever, that is the point
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        inputs = [io.Int.Input("bytes", max=10**9), io.Int.Input("run", default=0)]
+        return io.Schema(node_id="ProbeLeak", category=CATEGORY, inputs=inputs, outputs=[], is_output_node=True)
+
+    @classmethod
+    def execute(cls, bytes: int, run: int) -> io.NodeOutput:
+        waiting = threading.Thread(target=threading.Event().wait, daemon=True)
+        waiting.start()
+        ProbeLeak.kept += [bytearray(b"x" * bytes), open(os.devnull, "rb"), waiting]  # noqa: SIM115
+        return io.NodeOutput(ui=ui.PreviewText(str(run)))
+
+
+class ProbeSpoil(io.ComfyNode):
+    """Changes a weight of the model that it is given, which no node may."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ProbeSpoil",
+            category=CATEGORY,
+            inputs=[io.Model.Input("model"), io.Int.Input("run", default=0)],
+            outputs=[],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, model: Any, run: int) -> io.NodeOutput:
+        with torch.no_grad():
+            next(model.model.diffusion_model.parameters()).mul_(1.001)
+        return io.NodeOutput(ui=ui.PreviewText(str(run)))
+
+
 def fill(module: nn.Module, seed: int) -> None:
     """Numbers that keep the size of what passes through; norms and biases a little off ones and zeros."""
     generator = torch.Generator().manual_seed(seed)
@@ -190,4 +243,7 @@ PROBES = (
     ProbeNarrowClip,
     ProbeModelOfOtherSizes,
     ProbeFullMemory,
+    ProbeRaise,
+    ProbeLeak,
+    ProbeSpoil,
 )
