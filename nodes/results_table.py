@@ -10,7 +10,7 @@ import folder_paths
 from comfy_api.latest import io, ui
 
 from ..rece_core.benchmarks.prompt_list import Case
-from ..rece_core.benchmarks.results_table import check_columns, make_row, read_table, sum_table, write_table
+from ..rece_core.benchmarks.results_table import add_row, check_columns, make_row, read_table, sum_table
 from ..rece_core.texts.wording import quote
 from .file_names import check_file_name
 from .host import show_on_node
@@ -62,11 +62,9 @@ class ReceTally(io.ComfyNode):
     def execute(cls, case, images, counts=None) -> io.NodeOutput:
         table, drawn = case
         path, counts = locate_table(table), counts or {}
-        rows = read_table(path)
-        check_columns(path.name, rows, counts)
+        check_columns(path.name, read_table(path), counts)  # before pictures are saved
         saved = ui.ImageSaveHelper.get_save_images_ui(images, f"{TABLES}/{table}/{drawn.number}", cls=cls)
-        rows[drawn.number] = make_row(drawn, counts, [str(result["filename"]) for result in saved.results])
-        write_table(path, rows)
+        rows = add_row(path, make_row(drawn, counts, [str(result["filename"]) for result in saved.results]))
         text = show_on_node(f"{len(rows)} cases in {path.name}")
         return io.NodeOutput(sum_table(rows), ui={**saved.as_dict(), **text})
 

@@ -9,10 +9,11 @@ import folder_paths
 from comfy_api.latest import io
 from safetensors.torch import save
 
-from ..rece_core.sharing.erasure_file import save_erasure
+from ..rece_core.sharing.erasure_file import pack_erasure
 from ..rece_core.sharing.lora_file import describe_header, make_lora
 from ..rece_core.sharing.provenance import describe_base
-from ..rece_core.storage.atomic_file import write_atomically
+from ..rece_core.storage.atomic_file import write_numbered
+from ..rece_core.storage.checksum import PLACEHOLDER, fill_checksum
 from ..rece_core.texts.wording import quote
 from .erasure_files import ERASURES
 from .file_names import check_file_name
@@ -101,8 +102,7 @@ class ReceSaveErasure(io.ComfyNode):
                 "Choose an anchor that the model reads otherwise than the target, and erase again."
             )
         if format == OPERATOR:
-            path, relative = _choose_path(filename_prefix, ERASURES)
-            save_erasure(erasure, path)
+            relative = _write(pack_erasure(erasure), filename_prefix, ERASURES)
             return io.NodeOutput(relative, ui=show_on_node(_describe_file(relative, format)))
         return cls._save_lora(erasure, filename_prefix, rank, model, format)
 
@@ -125,9 +125,8 @@ class ReceSaveErasure(io.ComfyNode):
             format == DIFFUSERS_LORA,
             making,
         )
-        path, relative = _choose_path(filename_prefix, LORAS)
-        header = {**describe_header(lora, erasure), **describe_base(before)}
-        write_atomically(path, save(dict(lora.tensors), metadata=header))
+        header = {**describe_header(lora, erasure), **describe_base(before), **PLACEHOLDER}
+        relative = _write(fill_checksum(save(dict(lora.tensors), metadata=header)), filename_prefix, LORAS)
         notes = [BIAS_NOTE] if lora.biases and format == LORA else []
         notes += [f"Goes on top of, and does not hold: {each.describe()}" for each in before if each.is_there]
         return io.NodeOutput(relative, ui=show_on_node(_describe_file(relative, format, f"{lora.describe()}.", *notes)))
@@ -137,12 +136,17 @@ def _describe_file(file: str, format: str, *notes: str) -> str:
     return "\n".join([f"Saved as {file}", WHAT_IT_IS[format], *notes, WHAT_IT_IS_NOT])
 
 
-def _choose_path(prefix: str, place: str) -> tuple[Path, str]:
-    """Where a new file goes: its path, and its name below that folder of the output."""
+def _write(content: bytes, prefix: str, place: str) -> str:
+    """Write a new file and return its name below that folder of the output; its number is one that no file has."""
     root = str(Path(folder_paths.get_output_directory()) / place)
-    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, root)
-    file = f"{name}_{counter:05}_.safetensors"
-    return Path(folder) / file, str(Path(subfolder) / file)
+    subfolder = ""
+
+    def choose() -> Path:
+        nonlocal subfolder
+        folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, root)
+        return Path(folder) / f"{name}_{counter:05}_.safetensors"
+
+    return str(subfolder / Path(write_numbered(choose, content).name))
 
 
 def _check_name(prefix: str, place: str) -> None:

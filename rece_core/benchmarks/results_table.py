@@ -7,7 +7,8 @@ import io
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from ..storage.atomic_file import write_atomically
+from ..storage.atomic_file import find_target, write_atomically
+from ..storage.file_lock import hold_lock
 from .prompt_list import SHOWN, Case, read_rows
 
 # Named as in the papers' prompt lists, so that a table can be read as one.
@@ -56,6 +57,20 @@ def check_columns(name: str, rows: Mapping[int, Row], counts: Collection[str]) -
             f"the table {name} counts {told}, but now {', '.join(counts) or 'nothing'} "
             "is counted. Give the table another name."
         )
+
+
+def add_row(path: Path, row: Row) -> dict[int, Row]:
+    """Put `row` into the table at `path`, in place of one of the same number, and return all rows as they are now.
+
+    Several processes may do so at once: none of their rows is lost. Raises ValueError for a table that is damaged or
+    counts something else, OSError where it can't be written; then the table is as it was.
+    """
+    with hold_lock(find_target(path)):
+        rows = read_table(path)
+        check_columns(path.name, rows, _count_names(row))
+        rows[int(row[NUMBER])] = row
+        write_table(path, rows)
+    return rows
 
 
 def write_table(path: Path, rows: Mapping[int, Row]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..reporting.description import describe_erasure
 from ..sharing.erasure_file import FORMAT, load_erasure
+from ..storage.checksum import has_checksum
 from ..storage.header import is_erased, list_earlier, unfold
 from ..storage.tensor_file import TensorFile, open_tensor_file
 from .checkpoint import DIFFUSION_MODEL, Checkpoint, open_checkpoint
@@ -80,7 +81,8 @@ def _count(file: TensorFile) -> dict[str, str]:
     for stored in file.tensors.values():
         numbers[stored.dtype] += prod(stored.shape)
     stored_as = ", ".join(f"{dtype} {count:,}" for dtype, count in numbers.most_common())
-    return {"tensors": f"{len(file.tensors)}", "numbers": stored_as or "none"}
+    checksum = "in the header; verify compares it" if has_checksum(file.path) else "none"
+    return {"tensors": f"{len(file.tensors)}", "numbers": stored_as or "none", "checksum": checksum}
 
 
 def _tell_origin(file: TensorFile) -> dict[str, str]:

@@ -13,6 +13,7 @@ from ..checkpoints.checkpoint_writer import Written, write_erased
 from ..erasing.erasure import Erasure
 from ..reporting.description import describe_erasure
 from ..sharing.provenance import describe_provenance
+from ..storage.atomic_file import find_target
 from ..storage.disk_space import require_space
 from .progress import count_bytes
 
@@ -29,7 +30,7 @@ def check_files(options: Namespace, checkpoint: Checkpoint, *others: Path | None
         if path is not None:
             _check_new(path, options)
     if options.output is not None and not options.dry_run:
-        require_space(options.output.parent, checkpoint.size)
+        require_space(find_target(options.output).parent, checkpoint.size)
 
 
 def finish(options: Namespace, checkpoint: Checkpoint, erasure: Erasure, strength: float = 1.0, note: str = "") -> str:

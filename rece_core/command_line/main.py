@@ -14,7 +14,7 @@ FAILED, STOPPED = 1, 130  # exit codes; argparse has 2 for what it does not unde
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Carry out a command and return its exit code: 0 when all is done.
+    """Carry out a command and return its exit code: 0 when all is done, see also `verify`.
 
     Errors that a user can fix are one line on stderr.
     """
@@ -22,14 +22,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         # Imported now: the text encoders take seconds to import, which a wrong option should not wait for.
         command = import_module(f".{options.command}", __package__)
-        _write(sys.stdout, cast("Callable[..., str]", command.run)(options))
+        answer = cast("Callable[..., str | tuple[str, int]]", command.run)(options)
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped: nothing was written.\n")
         return STOPPED
     except (ValueError, OSError) as error:
         _write(sys.stderr, f"error: {' '.join(_describe(error).split())}")
         return FAILED
-    return 0
+    text, code = (answer, 0) if isinstance(answer, str) else answer
+    _write(sys.stdout, text)
+    return code
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -14,7 +14,8 @@ EXAMPLES = """examples:
   python -m rece_core erase model.safetensors erased.safetensors --kind nudity
   python -m rece_core erase model.safetensors erased.safetensors --kind style --target "van gogh => art"
   python -m rece_core erase model.safetensors --target "snoopy => dog" --preserve "a cartoon" --dry-run
-  python -m rece_core inspect erased.safetensors"""
+  python -m rece_core inspect erased.safetensors
+  python -m rece_core verify erased.safetensors"""
 
 
 def make_parser() -> ArgumentParser:
@@ -32,6 +33,13 @@ def make_parser() -> ArgumentParser:
     inspect = commands.add_parser("inspect", help="say what a file is", formatter_class=_Wide)
     inspect.add_argument("file", type=Path, help="a .safetensors file: a checkpoint, an erasure or a LoRA")
     inspect.add_argument("--json", action="store_true", help="print the answer as JSON")
+    verify = commands.add_parser("verify", help="say whether files are as they were written", formatter_class=_Wide)
+    verify.description = (
+        "Compare files with the checksums in their headers. Exit code 0: all are whole; 1: one is damaged or was "
+        "altered; 3: one has no checksum."
+    )
+    verify.add_argument("files", metavar="FILE", type=Path, nargs="+", help="a .safetensors file that this pack wrote")
+    verify.add_argument("--json", action="store_true", help="print the answer as JSON")
     return parser
 
 

@@ -27,6 +27,6 @@ def show_progress() -> Iterator[Progress]:
         yield Progress(show)
 
 
-def count_bytes(total: int) -> Any:
-    """A bar of bytes, to be used in a `with` block; its `update` takes a number of them."""
-    return tqdm(total=total, disable=None, unit="B", unit_scale=True, desc="write")
+def count_bytes(total: int, what: str = "write") -> Any:
+    """A bar of bytes, to be used in a `with` block; its `update` takes a number of them. what: is done with them."""
+    return tqdm(total=total, disable=None, unit="B", unit_scale=True, desc=what)

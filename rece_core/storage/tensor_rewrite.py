@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .atomic_file import open_atomically
+from .checksum import PLACEHOLDER, SummedFile
 from .tensor_file import HEADER_LENGTH, TensorFile
 
 CHUNK = 1 << 24  # bytes copied at a time
@@ -30,15 +31,16 @@ def rewrite_tensors(
 ) -> None:
     """Write `source` to `path` with new tensors where `changes` names them, and with `metadata` as its header.
 
-    The tensors `left_out` are not written.
+    The tensors `left_out` are not written. The header gets a checksum of the whole file too.
 
     Each change gives a tensor of the old shape, in any float type, and is asked for when its place is reached: no more
     than one is in memory. It is rounded to the type that was stored, see `narrow`. `on_bytes` is called with the number
     of bytes that were written; whatever it raises leaves nothing behind. An older file at `path` is replaced whole or
     not at all. Raises OSError where it cannot be written.
     """
-    with open(source.path, "rb") as old, open_atomically(path) as new:
-        new.write(_write_header(source, metadata, left_out))
+    with open(source.path, "rb") as old, open_atomically(path) as file:
+        new = SummedFile(file)
+        new.write_header(_write_header(source, {**metadata, **PLACEHOLDER}, left_out))
         old.seek(source.data_start)
         for name, stored in source.tensors.items():
             if name in changes or name in left_out:
@@ -48,6 +50,7 @@ def rewrite_tensors(
                 old.seek(stored.stop)
                 on_bytes(stored.stop - stored.start)
         _copy(old, new, source.data_stop - old.tell(), on_bytes)
+        new.finish()
 
 
 def narrow(changed: Tensor, source: TensorFile, name: str) -> Tensor:
@@ -80,7 +83,7 @@ def _to_bytes(tensor: Tensor) -> memoryview:
     return tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().data
 
 
-def _copy(old: BinaryIO, new: BinaryIO, count: int, on_bytes: OnBytes) -> None:
+def _copy(old: BinaryIO, new: SummedFile, count: int, on_bytes: OnBytes) -> None:
     while count:
         part = old.read(min(CHUNK, count))
         if not part:

@@ -10,13 +10,14 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..storage.atomic_file import write_atomically
+from ..storage.checksum import PLACEHOLDER, check_file, fill_checksum
 from ..storage.tensor_file import open_tensor_file
 from .prior import Prior
 
 
 def write_prior(prior: Prior, path: Path) -> None:
     """Write `prior` to `path`, whole or not at all; OSError or ValueError where that can't be."""
-    write_atomically(path, save({"moment": prior.moment, "mean": prior.mean}))
+    _write_tensors(path, {"moment": prior.moment, "mean": prior.mean})
 
 
 def read_prior(path: Path, width: int) -> Prior:
@@ -29,12 +30,16 @@ def read_prior(path: Path, width: int) -> Prior:
 
 def write_words(words: Tensor, path: Path) -> None:
     """Write what a text encoder makes of words to `path`, as `write_prior` does."""
-    write_atomically(path, save({"words": words}))
+    _write_tensors(path, {"words": words})
 
 
 def read_words(path: Path, shape: tuple[int, int]) -> Tensor:
     """What `write_words` wrote, (words, d), float64 on the CPU; errors as those of `read_prior`."""
     return _read_tensors(path, "list of words", {"words": shape})["words"]
+
+
+def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    write_atomically(path, fill_checksum(save(tensors, metadata=PLACEHOLDER)))
 
 
 def _read_tensors(path: Path, what: str, expected: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
@@ -46,7 +51,10 @@ def _read_tensors(path: Path, what: str, expected: Mapping[str, tuple[int, ...]]
             raise ValueError(
                 f"the {what} {path.name} is damaged: {name} {found}; expected F64 of shape {shape}. Delete it."
             )
+    if file.tensors.keys() != expected.keys():
+        raise ValueError(f"the {what} {path.name} is damaged: it holds more than {', '.join(expected)}. Delete it.")
     tensors = {name: file.read(name) for name in expected}
+    check_file(path)  # last, as it reads all of the file, which is no more than expected by now
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         raise ValueError(f"the {what} {path.name} is damaged: it holds NaN or infinite numbers. Delete it.")
     return tensors

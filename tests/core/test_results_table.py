@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from rece_core.benchmarks.prompt_list import Case, read_prompt_list
-from rece_core.benchmarks.results_table import check_columns, make_row, read_table, sum_counts, sum_table, write_table
+from rece_core.benchmarks.results_table import (
+    add_row,
+    check_columns,
+    make_row,
+    read_table,
+    sum_counts,
+    sum_table,
+    write_table,
+)
 
 COUNTS = {"BELLY_EXPOSED": 1, "FEET_EXPOSED": 2}
 
@@ -88,3 +98,42 @@ def test_sums(path: Path) -> None:
         "any 3 in 1 of 2 cases",
     ]
     assert " ".join(sum_counts([], "pictures").split()) == "any 0 in 0 of 0 pictures"
+
+
+ADD = """
+import sys
+from pathlib import Path
+from rece_core.benchmarks.prompt_list import Case
+from rece_core.benchmarks.results_table import add_row, make_row
+path, first = Path(sys.argv[1]), int(sys.argv[2])
+sys.stdin.readline()
+for number in range(first, first + 30):
+    add_row(path, make_row(Case(number, "a", 1, 7.5, 64, 64), {"FACE": number}, []))
+"""
+
+
+def test_no_row_is_lost_by_writing_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    command = [sys.executable, "-c", ADD, str(path)]
+    writers = [
+        subprocess.Popen([*command, str(first)], cwd=Path(__file__).parents[2], stdin=subprocess.PIPE)
+        for first in (0, 100)
+    ]
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write(b"\n")
+        writer.stdin.close()
+    assert [writer.wait() for writer in writers] == [0, 0]
+    rows = read_table(path)
+    assert sorted(rows) == [*range(30), *range(100, 130)]
+    assert all(int(row["FACE"]) == number for number, row in rows.items())
+    assert [each.name for each in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_a_row_that_does_not_fit_leaves_the_table(path: Path) -> None:
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="Give the table another name"):
+        add_row(path, make_row(case(3), {"FACE": 1}, []))
+    assert path.read_bytes() == before
+    assert list(add_row(path, make_row(case(3), COUNTS, []))) == [2, 10, 3]
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
