@@ -82,7 +82,7 @@ def check_file(path: Path, on_bytes: OnBytes = lambda count: None) -> bool:
     with open(path, "rb") as file:
         header = _read_header(file)
         places = list(_PLACE.finditer(header))
-        if not any(mark in header for mark in _MARKS):
+        if not _is_marked(header, file):
             return False
         if len(places) == 1:
             place = places[0].start(1)
@@ -102,8 +102,15 @@ def check_file(path: Path, on_bytes: OnBytes = lambda count: None) -> bool:
 def has_checksum(path: Path) -> bool:
     """Whether the file at `path` says that it has one, right or wrong."""
     with open(path, "rb") as file:
-        header = _read_header(file)
-    return any(mark in header for mark in _MARKS)
+        return _is_marked(_read_header(file), file)
+
+
+def _is_marked(header: bytes, file: BinaryIO) -> bool:
+    """Whether there is to be a checksum, also where a damaged length has cut its place off; reads on in `file`."""
+    if any(mark in header for mark in _MARKS):
+        return True
+    behind = header[-DIGITS:] + file.read(CHUNK)
+    return any(mark in behind for mark in _MARKS)
 
 
 def _read_header(file: BinaryIO) -> bytes:

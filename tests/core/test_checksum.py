@@ -52,7 +52,8 @@ def test_any_other_byte_is_told(tmp_path: Path, write: Callable[[Path], None]) -
             path.write_bytes(bytes((*whole[:place], whole[place] ^ change, *whole[place + 1 :])))
             with pytest.raises(ValueError, match=r"file.safetensors is damaged, or was altered after it was saved"):
                 assert not check_file(path), place
-    for other in (whole[:-1], whole + b"\0", whole[:8] + b" " + whole[8:]):
+    cut_off = (16).to_bytes(8, "little") + whole[8:]  # a damaged length, before the place of the checksum
+    for other in (whole[:-1], whole + b"\0", whole[:8] + b" " + whole[8:], cut_off):
         path.write_bytes(other)
         with pytest.raises(ValueError, match="damaged"):
             check_file(path)
