@@ -10,11 +10,12 @@ async def comfy_entrypoint() -> Any:
     from comfy_api.latest import ComfyExtension
 
     from .golden import ProbeGoldenCase
+    from .patches import PATCHES
     from .probes import PROBES
     from .two_inputs import TWO_INPUTS
 
     class Probes(ComfyExtension):
         async def get_node_list(self) -> list[Any]:
-            return [*PROBES, *TWO_INPUTS, ProbeGoldenCase]
+            return [*PROBES, *TWO_INPUTS, *PATCHES, ProbeGoldenCase]
 
     return Probes()
