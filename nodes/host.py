@@ -158,7 +158,7 @@ class HostModel:
         return found
 
     def patches_attention(self) -> bool:
-        """Whether another node put something in place of, before or behind the attention to the text, or whole blocks."""
+        """Whether another node patches the attention to the text, or whole blocks of a transformer."""
         options = self.model.model_options.get("transformer_options", {})
         patched = [options.get("patches", {}).get(name) for name in ("attn2_patch", "attn2_output_patch")]
         replaced = [options.get("patches_replace", {}).get(name) for name in ("attn2", "dit")]

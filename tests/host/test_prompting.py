@@ -52,7 +52,7 @@ def test_what_is_left_of_the_erasure(
     require(way, object_info)
     scene = Scene(object_info)
     pair = way.wire(scene)
-    nodes = [scene.draw(shown) for shown in pair]
+    nodes = [scene.draw(asked) for asked in pair]
     reports = [scene.report(pair[1])] if way.says else []
     result = client.run(scene)
     before, after = (count_shapes(result, node)["circle"] for node in nodes)
@@ -67,8 +67,8 @@ def test_what_is_left_of_the_erasure(
 def test_of_a_plain_prompt_nothing_is_said(client: Client, object_info: Mapping[str, Any]) -> None:
     """The control of what the report says of others."""
     scene = Scene(object_info)
-    report = scene.report(scene.show(scene.erased))
-    guided = scene.report(scene.show(scene.add("PerturbedAttentionGuidance", model=scene.erased, scale=2.0)[0]))
+    report = scene.report(scene.ask(scene.erased))
+    guided = scene.report(scene.ask(scene.add("PerturbedAttentionGuidance", model=scene.erased, scale=2.0)[0]))
     result = client.run(scene)
     for node in (report, guided):
         text = result.text(node)[0].replace("\n", " ")

@@ -1,4 +1,4 @@
-"""What other packs put around attention: a picture's tokens beside the text, other tokens instead of it, a ControlNet."""
+"""What other packs put around attention: a picture's tokens beside the text, others instead of it, a ControlNet."""
 
 from __future__ import annotations
 

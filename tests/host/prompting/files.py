@@ -34,7 +34,7 @@ def write_files(server: Server) -> None:
 
 
 def make_lora(stored: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Tensors of a LoRA that changes attention, and what the text encoder makes of words, but not beyond recognition."""
+    """Tensors of a LoRA that changes attention, and what the text encoder makes of words, a little."""
     generator, tensors = torch.Generator().manual_seed(0), {}
     for name, weight in stored.items():
         if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight", "attn1.to_q.weight")):

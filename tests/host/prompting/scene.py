@@ -24,7 +24,7 @@ TARGETS = "circle, disc, dot, ball => square"
 
 
 @dataclass(frozen=True)
-class Shown:
+class Asked:
     """What one picture is drawn from: MODEL, CONDITIONING, and the CLIP that encoded it."""
 
     model: Output
@@ -57,26 +57,26 @@ class Scene(ModelGraph):
         """CONDITIONING of a text, by another CLIP where one is given."""
         return self.add("CLIPTextEncode", clip=clip or self.clip, text=text)[0]
 
-    def show(  # type: ignore[override]
+    def ask(
         self,
         model: Output,
         positive: Output | str = CIRCLE,
         negative: Output | str = "",
         clip: Output | None = None,
-    ) -> Shown:
+    ) -> Asked:
         """What is drawn from a model and prompts, which may be texts."""
-        encoded = [self.say(each, clip) if isinstance(each, str) else each for each in (positive, negative)]
-        return Shown(model, *encoded, clip or self.clip)
+        wanted, unwanted = (self.say(each, clip) if isinstance(each, str) else each for each in (positive, negative))
+        return Asked(model, wanted, unwanted, clip or self.clip)
 
-    def draw(self, shown: Shown) -> Node:
+    def draw(self, asked: Asked) -> Node:
         """COUNT pictures, from the same noise each time."""
         latent = self.add("EmptyLatentImage", width=PIXELS, height=PIXELS, batch_size=COUNT)[0]
-        sampled = add_sampler(self, shown.model, shown.positive, shown.negative, latent, 1, SAMPLING)
+        sampled = add_sampler(self, asked.model, asked.positive, asked.negative, latent, 1, SAMPLING)
         return self.add("PreviewImage", images=self.add("VAEDecode", samples=sampled, vae=self.vae)[0])
 
-    def report(self, shown: Shown) -> Node:
+    def report(self, asked: Asked) -> Node:
         """What RECE Report says of the model that draws and of the CLIP that encodes the prompts."""
-        inputs = {"model": self.model, "clip": shown.clip, "edited_model": shown.model, "erasure": self.erasure}
+        inputs = {"model": self.model, "clip": asked.clip, "edited_model": asked.model, "erasure": self.erasure}
         return self.add("PreviewAny", source=self.add("ReceReport", **inputs)[1])
 
 

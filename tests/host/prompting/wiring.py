@@ -8,17 +8,17 @@ from typing import Any
 from harness.graph import Output
 
 from .files import LORA
-from .scene import CIRCLE, Scene, Shown
+from .scene import CIRCLE, Asked, Scene
 
-Pair = tuple[Shown, Shown]  # of the original and of the erased model
+Pair = tuple[Asked, Asked]  # of the original and of the erased model
 Wire = Callable[[Scene], Pair]
 
 
 def prompt(positive: str, negative: str = "") -> Wire:
     """The same texts to both models."""
     return lambda scene: (
-        scene.show(scene.model, positive, negative),
-        scene.show(scene.erased, positive, negative),
+        scene.ask(scene.model, positive, negative),
+        scene.ask(scene.erased, positive, negative),
     )
 
 
@@ -27,7 +27,7 @@ def conditioning(make: Callable[[Scene], Output]) -> Wire:
 
     def wire(scene: Scene) -> Pair:
         positive = make(scene)
-        return scene.show(scene.model, positive), scene.show(scene.erased, positive)
+        return scene.ask(scene.model, positive), scene.ask(scene.erased, positive)
 
     return wire
 
@@ -39,7 +39,7 @@ def node(kind: str, **inputs: Any) -> Wire:
 
 def behind(make: Callable[[Scene, Output], Output]) -> Wire:
     """What is made of either model."""
-    return lambda scene: (scene.show(make(scene, scene.model)), scene.show(make(scene, scene.erased)))
+    return lambda scene: (scene.ask(make(scene, scene.model)), scene.ask(make(scene, scene.erased)))
 
 
 def merged(kind: str, **ratios: float) -> Wire:
@@ -54,16 +54,16 @@ def skip(scene: Scene) -> Output:
 
 def skip_before_all(scene: Scene) -> Pair:
     clip = skip(scene)
-    return scene.show(scene.model, clip=clip), scene.show(scene.forget(clip=clip)[0], clip=clip)
+    return scene.ask(scene.model, clip=clip), scene.ask(scene.forget(clip=clip)[0], clip=clip)
 
 
 def skip_before_prompt(scene: Scene) -> Pair:
     clip = skip(scene)
-    return scene.show(scene.model, clip=clip), scene.show(scene.erased, clip=clip)
+    return scene.ask(scene.model, clip=clip), scene.ask(scene.erased, clip=clip)
 
 
 def skip_before_erasing(scene: Scene) -> Pair:
-    return scene.show(scene.model), scene.show(scene.forget(clip=skip(scene))[0])
+    return scene.ask(scene.model), scene.ask(scene.forget(clip=skip(scene))[0])
 
 
 def combine(scene: Scene) -> Output:
@@ -118,12 +118,12 @@ def lora(scene: Scene, model: Output) -> tuple[Output, Output]:
 
 def lora_before(scene: Scene) -> Pair:
     model, clip = lora(scene, scene.model)
-    return scene.show(model, clip=clip), scene.show(scene.forget(model, clip)[0], clip=clip)
+    return scene.ask(model, clip=clip), scene.ask(scene.forget(model, clip)[0], clip=clip)
 
 
 def lora_behind(scene: Scene) -> Pair:
     (original, clip), (erased, _) = lora(scene, scene.model), lora(scene, scene.erased)
-    return scene.show(original, clip=clip), scene.show(erased, clip=clip)
+    return scene.ask(original, clip=clip), scene.ask(erased, clip=clip)
 
 
 def brought_back(scene: Scene, model: Output) -> Output:
@@ -140,7 +140,7 @@ def second_attention(text: str, seen: str, scale: float) -> Wire:
         original, erased = (
             scene.add("ProbeSecondAttention", model=model, **patch)[0] for model in (scene.model, scene.erased)
         )
-        return scene.show(original, text), scene.show(erased, text)
+        return scene.ask(original, text), scene.ask(erased, text)
 
     return wire
 
@@ -150,7 +150,7 @@ def other_tokens(scene: Scene) -> Pair:
     first, second = (
         scene.add("ProbeOtherTokens", model=model, tokens=scene.say(CIRCLE))[0] for model in (scene.model, scene.erased)
     )
-    return scene.show(first, "a red thing"), scene.show(second, "a red thing")
+    return scene.ask(first, "a red thing"), scene.ask(second, "a red thing")
 
 
 def controlled(scene: Scene) -> Output:
