@@ -153,8 +153,8 @@ def _find_delimiter(text: str, required: Collection[Names]) -> str:
 
     def count_found(delimiter: str) -> int:
         with contextlib.suppress(csv.Error):  # which the comma's reader then tells of
-            first = next((row for row in _open_reader(text, delimiter) if any(cell.strip() for cell in row)), [])
-            names = {cell.strip() for cell in first}
+            rows = (row for row in _open_reader(text, delimiter) if any(cell.strip() for cell in row))
+            names = {cell.strip() for cell in next(rows, ())}
             return sum(bool(names & set(one_of)) for one_of in required)
         return 0
 
