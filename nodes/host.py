@@ -157,6 +157,13 @@ class HostModel:
                     found.append(erasure)
         return found
 
+    def patches_attention(self) -> bool:
+        """Whether another node patches the attention to the text, or whole blocks of a transformer."""
+        options = self.model.model_options.get("transformer_options", {})
+        patched = [options.get("patches", {}).get(name) for name in ("attn2_patch", "attn2_output_patch")]
+        replaced = [options.get("patches_replace", {}).get(name) for name in ("attn2", "dit")]
+        return any([*patched, *replaced])
+
     def measure_held(self, asked: Sequence[Erasure] = (), progress: Progress | None = None) -> list[Held]:
         """How much the MODEL holds of each erasure that was attached to it, and of those `asked` for; see `presence`.
 

@@ -115,6 +115,11 @@ def _list_warnings(
         held = next(each for each in edited.measure_held([erasure], progress) if same_erasure(each.erasure, erasure))
         undone = " A node behind took it out again." if held.attached and not held.is_there else ""
         warnings.append(f"The edited MODEL holds this erasure {held.share.describe().removesuffix('.')}.{undone}")
+        if edited.patches_attention():
+            warnings.append(
+                "A node behind patches the attention to the text. What it brings in by weights of its own, such as a "
+                "picture's by IPAdapter, was not erased: draw it to see."
+            )
     return list(filter(None, warnings))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections import Counter
@@ -9,8 +10,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Any
 
-from ..storage.text_file import read_content
+from ..storage.text_file import decode, read_content
 
 PROMPT = "prompt"
 Names = tuple[str, ...]  # names of a column, of which a file has one
@@ -47,6 +49,7 @@ COLUMNS = {
     "height": _Column(("sd_image_height",), 16, 16384, 512),
 }
 NUMBER = _Column(("case_number",), 0, 2**63 - 1)
+DELIMITERS = (",", ";", "\t")  # as spreadsheets write them, by language and by kind of file
 MOST_ROWS, MOST_COLUMNS = 100_000, 1_000
 SHOWN = 60  # letters of a cell or a name in a message, and 12 names
 REQUIRED: tuple[Names, ...] = ((PROMPT,), COLUMNS["seed"].names)
@@ -55,10 +58,10 @@ REQUIRED: tuple[Names, ...] = ((PROMPT,), COLUMNS["seed"].names)
 def read_prompt_list(path: Path) -> tuple[Case, ...]:
     """The rows of a CSV file with a `prompt`, a seed (`evaluation_seed` or `sd_seed`) and, if the columns are there,
     `case_number` (else rows are numbered from 0), `evaluation_guidance` or `sd_guidance_scale`, `sd_image_width` and
-    `sd_image_height`.
+    `sd_image_height`. Columns stand between commas, semicolons or tabs, and the text is UTF-8 or UTF-16.
 
-    Raises ValueError, with file, line and column, for a file that is empty or not UTF-8, columns that are missing, rows
-    of another length than the first line, empty prompts, bad numbers, and a case number that comes twice.
+    Raises ValueError, with file, line and column, for a file that is empty or in another encoding, columns that are
+    missing, rows of another length than the first line, empty prompts, bad numbers, and a case number that comes twice.
     """
     cases: list[Case] = []
     lines: dict[int, int] = {}
@@ -99,7 +102,8 @@ def read_rows(path: Path, required: Collection[Names]) -> Iterator[tuple[int, Ma
     Of each of `required` the first line must have one name. Raises ValueError as `read_prompt_list` does, for all that
     concerns the file and not the meaning of its cells.
     """
-    reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
+    text = _read_text(path)
+    reader = _open_reader(text, _find_delimiter(text, required))
     names: list[str] = []
     rows = 0
     while True:
@@ -108,8 +112,8 @@ def read_rows(path: Path, required: Collection[Names]) -> Iterator[tuple[int, Ma
             cells = next(reader, None)
         except csv.Error as error:
             raise ValueError(
-                f"{path.name}, line {line}: {error}. Expected commas between columns, and a text with commas, quotes "
-                "or line breaks in double quotes, quotes inside it doubled."
+                f"{path.name}, line {line}: {error}. Expected commas, semicolons or tabs between columns, and texts "
+                "with these, quotes or line breaks in double quotes, quotes inside doubled."
             ) from error
         if cells is None:
             break
@@ -129,10 +133,32 @@ def read_rows(path: Path, required: Collection[Names]) -> Iterator[tuple[int, Ma
 def _read_text(path: Path) -> str:
     content = read_content(path)
     try:
-        return content.decode("utf-8-sig")
+        return decode(content)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"{path.name}, line {line}: the text is not UTF-8. Save it as a CSV file in UTF-8.") from error
+        raise ValueError(
+            f"{path.name}, line {line}: the text is neither UTF-8 nor UTF-16. Save it as a CSV file in UTF-8."
+        ) from error
+
+
+def _open_reader(text: str, delimiter: str) -> Any:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+
+
+def _find_delimiter(text: str, required: Collection[Names]) -> str:
+    """The delimiter by which most of `required` are in the first line that is not blank; a comma where all tell alike.
+
+    It is not guessed from the rows: prompts have commas and semicolons.
+    """
+
+    def count_found(delimiter: str) -> int:
+        with contextlib.suppress(csv.Error):  # which the comma's reader then tells of
+            rows = (row for row in _open_reader(text, delimiter) if any(cell.strip() for cell in row))
+            names = {cell.strip() for cell in next(rows, ())}
+            return sum(bool(names & set(one_of)) for one_of in required)
+        return 0
+
+    return max(DELIMITERS, key=count_found)
 
 
 def _check_names(cells: list[str], required: Collection[Names], place: str) -> list[str]:
@@ -143,7 +169,7 @@ def _check_names(cells: list[str], required: Collection[Names], place: str) -> l
         if not set(one_of) & set(names):
             raise ValueError(
                 f"{place}: no column is named {' or '.join(map(repr, one_of))}; there are {_list_shown(names)}. "
-                "Expected column names in the first line, with commas between them."
+                "Expected column names in the first line, with commas, semicolons or tabs between them."
             )
     for name, times in Counter(names).items():
         if times > 1:
@@ -160,7 +186,7 @@ def _check_length(cells: list[str], names: list[str], place: str) -> list[str]:
     if len(cells) > len(names):
         raise ValueError(
             f"{place}, column {len(names) + 1}: the row has {len(cells)} columns, the first line names {len(names)}. "
-            "Put texts with commas in double quotes."
+            "Put texts with commas, semicolons or tabs in double quotes."
         )
     if len(cells) < len(names):
         raise ValueError(
@@ -195,15 +221,20 @@ class _Row:
         name = next((name for name in column.names if name in self.cells), None)
         if name is None:
             return Decimal(column.default)
+        text = self.cells[name].strip()
+        shortened = column.whole and "e" in text.lower()  # 1.84467E+19, and the other digits are gone
+        if not column.whole:
+            text = text.replace(",", ".")  # 7,5: as spreadsheets write it in most of Europe
         try:
-            number = Decimal(self.cells[name].strip())  # exact for any seed, and takes 7.0 for a whole number
-            fits = column.low <= number <= column.high and not (column.whole and number % 1)
+            number = Decimal(text)  # exact for any seed, and takes 7.0 for a whole number
+            fits = column.low <= number <= column.high and not (column.whole and (shortened or number % 1))
         except InvalidOperation:  # no number at all, or one that cannot be compared
             fits = False
         if not fits:
             kind = "a whole number" if column.whole else "a number"
+            advice = " A spreadsheet shortened it: make the column one of texts there." if shortened else ""
             raise ValueError(
                 f"{self.place}, column {name!r}: {self.cells[name][:SHOWN]!r} is not {kind} from {column.low} "
-                f"to {column.high}."
+                f"to {column.high}.{advice}"
             )
         return number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from .disk_space import describe_size
@@ -21,6 +22,14 @@ def read_content(path: Path) -> bytes:
     return content
 
 
+def decode(content: bytes, errors: str = "strict") -> str:
+    """The text that is stored as `content`: UTF-8, or the UTF-16 and UTF-32 that spreadsheets and old editors write.
+
+    Which of them the first bytes say. `errors` as `bytes.decode` has it; "strict" raises UnicodeDecodeError.
+    """
+    return content.decode(json.detect_encoding(content), errors).removeprefix("\ufeff")
+
+
 def read_lenient(path: Path) -> str:
-    """The text of the file at `path` in UTF-8, signs that are none replaced; errors as `read_content` has them."""
-    return read_content(path).decode("utf-8-sig", errors="replace")
+    """The text of the file at `path`, signs that are none replaced; see `decode`, and `read_content` for errors."""
+    return decode(read_content(path), errors="replace")

@@ -50,6 +50,20 @@ def test_layouts(write: Write, text: str, cases: list[Case]) -> None:
     assert read_prompt_list(write(text))[: len(cases)] == tuple(cases)
 
 
+GERMAN = 'case_number;prompt;sd_seed;sd_guidance_scale\r\n3;"Café; groß, 9€";18446744073709551615;7,5\r\n'
+
+
+def test_lists_as_spreadsheets_write_them(write: Write) -> None:
+    """UTF-16 in either order, with its mark or not; semicolons, tabs; a comma in the number."""
+    expected = (Case(3, "Café; groß, 9€", 2**64 - 1, 7.5, 512, 512),)
+    tabs = GERMAN.replace('"Café; groß, 9€"', '"Café\x00 groß, 9€"').replace(";", "\t").replace("\x00", ";")
+    commas = GERMAN.replace("7,5", "7.5").replace(";", ",").replace("Café,", "Café;")
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"):
+        for text in (GERMAN, tabs, commas):
+            assert read_prompt_list(write(text.encode(encoding))) == expected, (encoding, text)
+    assert read_prompt_list(write(b"\xfe\xff" + GERMAN.encode("utf-16-be"))) == expected
+
+
 def test_the_list_that_ships_is_in_the_layout_of_i2p() -> None:
     cases = read_prompt_list(SHIPPED)
     assert SHIPPED.read_text("utf-8").splitlines()[0] == I2P.splitlines()[0]
@@ -64,7 +78,11 @@ def test_the_list_that_ships_is_in_the_layout_of_i2p() -> None:
         (" \n\n", r"list\.csv is empty"),
         (HEAD, r"list\.csv has no rows below its first line\. Expected at least one prompt"),
         ("text,sd_seed\nx,1\n", r"line 1: no column is named 'prompt'; there are 'text', 'sd_seed'\. Expected column"),
-        ("prompt;sd_seed\nx;1\n", r"line 1: no column is named 'prompt'; there are 'prompt;sd_seed'.* commas between"),
+        ("prompt|sd_seed\nx|1\n", r"line 1: no column is named 'prompt'; there are 'prompt\|sd_seed'.* tabs between"),
+        (
+            "prompt;seed\nx;1\n",
+            r"line 1: no column is named 'evaluation_seed' or 'sd_seed'; there are 'prompt', 'seed'",
+        ),
         ("prompt,seed\nx,1\n", r"line 1: no column is named 'evaluation_seed' or 'sd_seed'; there are 'prompt'"),
         ("prompt,sd_seed,prompt\nx,1,y\n", r"line 1: two columns are named 'prompt'\. Rename or remove one"),
         (HEAD + "0,x,1,7\n1, ,2,7\n", r"line 3, column 'prompt': the prompt is empty\. Write one, or delete the row"),
@@ -79,10 +97,16 @@ def test_the_list_that_ships_is_in_the_layout_of_i2p() -> None:
         (HEAD + "0,x,1,inf\n", r"line 2, column 'sd_guidance_scale': 'inf' is not a number from 0 to 100"),
         (HEAD + "../x,x,1,7\n", r"line 2, column 'case_number': '\.\./x' is not a whole number"),
         (HEAD + "5,x,1,7\n5,y,1,7\n", r"line 3, column 'case_number': case 5 is in line 2 already\. Give each row"),
-        (HEAD + '0,x,1,7\n1,"y,1,7\n2,z,1,7\n', r"line 3: unexpected end of data\. Expected commas .* double quotes"),
+        (HEAD + '0,x,1,7\n1,"y,1,7\n2,z,1,7\n', r"line 3: unexpected end of data\. Expected commas, .* double quotes"),
         (HEAD + '0,"x" y,1,7\n', r"line 2: ',' expected after '\"'\. Expected commas"),
-        (HEAD.encode() + "0,x,1,7\n1,Café,1,7\n".encode("latin-1"), r"line 3: the text is not UTF-8\. Save it"),
-        (b"PK\x03\x04\xff\xfe\x00", r"line 1: the text is not UTF-8"),
+        (HEAD.encode() + "0,x,1,7\n1,Café,1,7\n".encode("latin-1"), r"line 3: the text is neither UTF-8 nor UTF-16"),
+        (b"PK\x03\x04\xff\xfe\x00", r"line 1: the text is neither UTF-8 nor UTF-16"),
+        (b"\xff\xfep\x00\n\x00\x00\xd8x\x00", r"line 2: the text is neither UTF-8 nor UTF-16"),
+        (HEAD + "0,x,1.84467E+19,7\n", r"'1\.84467E\+19' is not a whole number .* A spreadsheet shortened it: make"),
+        (
+            "prompt;sd_seed;sd_guidance_scale\nx;1;7,5,5\n",
+            r"line 2, column 'sd_guidance_scale': '7,5,5' is not a number",
+        ),
     ],
 )
 def test_a_bad_list(write: Write, content: str | bytes, message: str) -> None:

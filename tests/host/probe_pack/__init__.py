@@ -12,6 +12,7 @@ async def comfy_entrypoint() -> Any:
 
     from .golden import ProbeGoldenCase
     from .old_route import read_anything
+    from .patches import PATCHES
     from .probes import PROBES
     from .two_inputs import TWO_INPUTS
 
@@ -19,6 +20,6 @@ async def comfy_entrypoint() -> Any:
 
     class Probes(ComfyExtension):
         async def get_node_list(self) -> list[Any]:
-            return [*PROBES, *TWO_INPUTS, ProbeGoldenCase]
+            return [*PROBES, *TWO_INPUTS, *PATCHES, ProbeGoldenCase]
 
     return Probes()

@@ -101,6 +101,24 @@ class ProbePooledDifference(io.ComfyNode):
         return io.NodeOutput(float((one - other).norm() / one.norm()))
 
 
+class ProbeTokenDifference(io.ComfyNode):
+    """The norm of the difference of the token embeddings of two conditionings."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="ProbeTokenDifference",
+            category=CATEGORY,
+            inputs=[io.Conditioning.Input("first"), io.Conditioning.Input("second")],
+            outputs=[io.Float.Output()],
+        )
+
+    @classmethod
+    def execute(cls, first: Any, second: Any) -> io.NodeOutput:
+        one, other = (each[0][0].double().cpu() for each in (first, second))
+        return io.NodeOutput(float((one - other).norm()))
+
+
 class ProbeChangedWeights(io.ComfyNode):
     """Which weights of `second` are others than in `first`, both with their patches: a line each, with the columns."""
 
@@ -130,4 +148,4 @@ def read_weights(model: Any) -> Any:
         yield name.removeprefix(PREFIX), comfy.lora.calculate_weight(attached, weight.cpu().float().clone(), name)
 
 
-TWO_INPUTS = (ProbeSdxl, ProbeLatentDifference, ProbePooledDifference, ProbeChangedWeights)
+TWO_INPUTS = (ProbeSdxl, ProbeLatentDifference, ProbePooledDifference, ProbeTokenDifference, ProbeChangedWeights)
