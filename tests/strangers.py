@@ -31,6 +31,6 @@ LONG = "x" * 10_000_000
 LONG_WORDS = "a cat " * 1_600_000
 
 
-def find_commands(text: str) -> set[str]:
+def find_commands(text: str) -> frozenset[str]:
     """The letters of `text` that command a terminal or turn the direction of what follows."""
     return COMMANDS & set(text)

@@ -7,6 +7,7 @@ starts one, and writes `doors.json` into the folder. The control is the same rou
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import socket
@@ -30,6 +31,7 @@ JSON = {"Content-Type": "application/json"}
 HUGE = 50_000_000  # bytes, within what the host takes
 MOST_ANSWER = 4_000_000  # bytes
 PATIENCE = 120  # seconds, for slow machines
+LONG_WAIT = 30  # seconds, within which who sends slowly is to be sent away
 WAIT = 3  # seconds for an answer that ought to come before the request has ended
 EVIL = "evil.example"
 
@@ -188,6 +190,35 @@ def ask_often(door: Door) -> Flaws:
         yield "after 200 at once it answers no more"
 
 
+def send_slowly(door: Door) -> Flaws:
+    """Many that begin and never end are sent away, and do not keep others out for longer than that."""
+    with contextlib.ExitStack() as open_:
+        slow = [open_.enter_context(door.begin("Content-Length: 100")) for _ in range(100)]
+        for connection in slow:
+            connection.sendall(b'{"kind"')
+        for connection in slow:
+            connection.settimeout(LONG_WAIT)
+            try:
+                status = connection.recv(100).split(b" ")[1:2]
+            except TimeoutError:
+                status = [b"no answer"]
+            if status not in ([b"408"], [b"503"]):
+                yield f"a request that never ends is waited for ({status})"
+                return
+    if door.type().status_code != 200:
+        yield "after slow senders it answers no more"
+
+
+def read_slowly(door: Door) -> Flaws:
+    """Many that ask for the longest answers and never read them do not keep others out."""
+    body = json.dumps({**TYPED, "targets": "\n".join(f"{'x' * 90}{number}" for number in range(1900))}).encode()
+    with contextlib.ExitStack() as open_:
+        for _ in range(20):
+            open_.enter_context(door.begin(f"Content-Length: {len(body)}")).sendall(body)
+        if door.type().status_code != 200:
+            yield "while others read slowly it answers no more"
+
+
 def use_another_name(door: Door) -> Flaws:
     """DNS rebinding: the host lets it through, so it must cost no more than time."""
     answer = door.ask(json.dumps(TYPED), Host=f"{EVIL}:80", Origin=f"http://{EVIL}:80")
@@ -203,10 +234,12 @@ ATTACKS: dict[str, Callable[[Door], Flaws]] = {
     "damage": send_damage,
     "large answers": ask_for_much,
     "200 at once": ask_often,
+    "slow senders": send_slowly,
+    "slow readers": read_slowly,
     "another name": use_another_name,
 }
 # What of the route without bounds its attack does not show, as it is the host's doing or bounded elsewhere.
-HARMLESS = {"other methods", "200 at once", "another name"}
+HARMLESS = {"other methods", "200 at once", "slow readers", "another name"}
 
 
 def main() -> int:

@@ -74,6 +74,28 @@ def test_what_is_wanted_is_locked() -> None:
         assert f"{locked.name}=={locked.version}" == package
 
 
+def find_rights(workflow: str) -> set[str]:
+    """What a workflow may do with the repository, and what it could be made to do by others."""
+    rights = set(re.findall(r"^ +([a-z-]+: (?:write|admin))", workflow, re.MULTILINE))
+    rights |= set(re.findall(r"pull_request_target|workflow_run|write-all|read-all", workflow))
+    checkouts = re.findall(r"uses: actions/checkout@.*\n +with:\n +persist-credentials: false\n", workflow)
+    if len(checkouts) < workflow.count("actions/checkout@"):
+        rights.add("credentials are kept")
+    # What others can name, such as a branch, is read from the environment, never written into a command.
+    return rights | set(re.findall(r"run: .*(\$\{\{.*?\}\})", workflow))
+
+
+def test_workflows_have_least_rights() -> None:
+    workflows = [path.read_text("utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml")]
+    assert workflows
+    for text in workflows:
+        assert "\npermissions:\n  contents: read\n" in text
+        assert find_rights(text) == set()
+        weaker = text.replace("contents: read", "contents: write").replace("persist-credentials: false", "")
+        weaker += "      - run: echo ${{ github.ref_name }}\n"
+        assert find_rights(weaker) == {"contents: write", "credentials are kept", "${{ github.ref_name }}"}, "control"
+
+
 def test_users_get_ranges() -> None:
     lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
     assert [

@@ -68,8 +68,15 @@ test("nothing is taken that could not be shown, whichever field is another value
   assert.ok(broken > 20, "the control: unchecked, many of them break the panel");
 });
 
-test("lists without end are left", () => {
+test("lists and texts without end are left", () => {
   assert.equal(checkResult({ ...ERASURE, epochs: Array(100_000).fill(EPOCH) }), undefined);
+  const long = "x".repeat(10_000_000);
+  for (const more of [{ note: long }, { report: long }, { concepts: [{ names: [long], anchors: [] }] }]) {
+    assert.equal(checkResult({ ...ERASURE, ...more }), undefined);
+  }
+  assert.equal(checkResult({ kind: "failure", reason: long }), undefined);
+  const report = { ...ERASURE, report: "x".repeat(200_000) };
+  assert.equal(checkResult(report), report);
 });
 
 /** @param {any} value @returns {string[][]} */

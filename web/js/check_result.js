@@ -3,9 +3,13 @@
 /** @typedef {(value: unknown) => boolean} Check */
 
 const MOST = 10_000; // concepts, epochs, attacks: more than any run has
+export const MOST_LETTERS = 10_000; // of a text that is shown
+const MOST_COPIED = 2_000_000; // letters of a report, which is only copied
 
 /** @type {Check} */
-const isText = (value) => typeof value === "string";
+const isText = (value) => typeof value === "string" && value.length <= MOST_LETTERS;
+/** @type {Check} */
+const isReport = (value) => typeof value === "string" && value.length <= MOST_COPIED;
 /** @type {Check} */
 const isMeasure = (value) => value === null || Number.isFinite(value);
 /** @type {(check: Check) => Check} */
@@ -29,12 +33,12 @@ const KINDS = {
     epochs: isListOf(has({ epoch: Number.isFinite, ...MEASURES })),
     note: isText,
     others: (value) => value === undefined || isListOf(has({ stream: isText, ...MEASURES }))(value),
-    report: isText,
+    report: isReport,
   }),
   attack: has({
     target: isText,
     attacks: isListOf(has({ forgotten: isMeasure, recoverable: isMeasure, norm: isMeasure })),
-    report: isText,
+    report: isReport,
   }),
   failure: has({ reason: isText }),
 };

@@ -1,6 +1,6 @@
 /** The panel that shows what came out of a run, in the node, and keeps it with the workflow. */
 
-import { checkResult } from "./check_result.js";
+import { checkResult, MOST_LETTERS } from "./check_result.js";
 import { drawCurve, toPath } from "./curve.js";
 import { make, makeButton, makeSvg } from "./elements.js";
 import { changeGraph } from "./graph.js";
@@ -52,7 +52,7 @@ const shown = new WeakMap();
  */
 export function showFailure(app, id, reason) {
   const node = findByPath(app, String(id));
-  if (node) shown.get(node)?.({ kind: "failure", reason: reason.trim() });
+  if (node) shown.get(node)?.({ kind: "failure", reason: reason.trim().slice(0, MOST_LETTERS) });
 }
 
 /**
