@@ -78,7 +78,7 @@ def erase(path: Path) -> None:
     """`erase`, all but writing."""
     words, captions = path.with_name("words"), path.with_name("captions.txt")
     if not words.exists():
-        save_words(words)
+        _save_words(words)
         captions.write_text("a house\nthe sea\na red car\n", "utf-8")
     settings = ("--as-typed", "--schedule", "manual", "--epochs", "1", "--dry-run")
     call("erase", path, "--target", "cat => dog", "--tokenizer", words, "--captions", captions, *settings)
@@ -188,7 +188,7 @@ def _to_number(value: Any, whole: bool = False) -> float:
         return 1
 
 
-def save_words(folder: Path) -> None:
+def _save_words(folder: Path) -> None:
     """A tokenizer of CLIP's kind that spells words letter by letter."""
     folder.mkdir()
     letters = "abcdefghijklmnopqrstuvwxyz"

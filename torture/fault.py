@@ -18,13 +18,18 @@ LIBRARY = "RECE_FAULT_LIBRARY"
 
 def build_library(folder: Path) -> Path | None:
     """The library, built in `folder`; None where there is no C compiler that can."""
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    compiler = find_compiler()
     if compiler is None:
         return None
     library = folder / "fault.so"
     command = [compiler, "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"]
     built = subprocess.run(command, capture_output=True)
     return None if built.returncode else library
+
+
+def find_compiler() -> str | None:
+    """The program that compiles C here."""
+    return next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 
 
 def load_with(library: Path | None) -> dict[str, str]:

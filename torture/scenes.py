@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,23 @@ from safetensors.torch import save
 
 from rece_core.benchmarks.prompt_list import Case, read_prompt_list
 from rece_core.benchmarks.results_table import add_row, make_row, read_table
+from rece_core.checkpoints.checkpoint import open_checkpoint
+from rece_core.command_line.erase import write
+from rece_core.command_line.files import finish
+from rece_core.command_line.options import make_parser
 from rece_core.erasing.erasure import Erasure
-from rece_core.sharing.erasure_file import load_erasure, pack_erasure, save_erasure
+from rece_core.models.text_model import TextModel
+from rece_core.sharing.erasure_file import load_erasure, save_erasure
 from rece_core.sharing.lora_file import describe_header, make_lora
-from rece_core.storage.atomic_file import write_atomically, write_numbered
+from rece_core.storage.atomic_file import write_numbered
 from rece_core.storage.checksum import PLACEHOLDER, check_file, fill_checksum
 from rece_core.storage.tensor_file import open_tensor_file
 from rece_core.texts.prior import Prior
 from rece_core.texts.prior_file import read_prior, write_prior
 
-from .attacks import call, save_words
+from .documents import Document
 from .model import WIDTH, draw, make_erasure, make_model
-from .samples import list_narrow
+from .samples import make_unet
 
 Do = Callable[[Path], object]
 
@@ -69,10 +74,8 @@ def _read_file(path: Path) -> str:
         rows = read_table(path)
         assert len(read_prompt_list(path)) == len(rows), "a row comes twice"
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    if path.suffix != ".safetensors":
+    if path.suffix != ".safetensors" or path.name.startswith("input"):
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    if path.name.startswith("input"):
-        return str(path.stat().st_size)  # never written, and large
     file = open_tensor_file(path)
     assert check_file(path), f"{path.name} has no checksum"
     if path.name.startswith("erasure"):
@@ -147,26 +150,28 @@ def _write_prior(scale: float) -> Do:
 
 
 def _prepare_command(folder: Path) -> None:
-    """A checkpoint, the words for it, an erasure of it, and files to be replaced."""
-    (document,) = list_narrow()
-    document.build().write(folder / "input.safetensors")
-    save_words(folder / "words")
-    (folder / "captions.txt").write_text("a house\nthe sea\na red car\n", "utf-8")
-    _call_erase(folder, "kite => car")
-    write_atomically(folder / "erasure_other.safetensors", pack_erasure(load_erasure(folder / "erasure.safetensors")))
-    _call_erase(folder, "dog => car")
+    """A checkpoint, an erasure of it, and files to be replaced."""
+    Document({"format": "pt"}, make_unet(768)).build().write(folder / "input.safetensors")
+    _write_erased(folder, share=0.5)
 
 
-def _call_erase(folder: Path, target: str = "cat => dog") -> None:
-    words = ("--tokenizer", folder / "words", "--captions", folder / "captions.txt")
-    settings = ("--as-typed", "--schedule", "manual", "--epochs", "1", "--overwrite")
-    files = (folder / "input.safetensors", folder / "output.safetensors")
-    call("erase", *files, "--target", target, *words, *settings, "--save-erasure", folder / "erasure.safetensors")
+def _write_erased(folder: Path, share: float = 1.0) -> None:
+    """What `erase` does once it knows the erasure; before that it writes nothing."""
+    files = [str(folder / f"{name}.safetensors") for name in ("input", "output", "erasure")]
+    options = make_parser().parse_args(["erase", *files[:2], "--target", "a", "--save-erasure", files[2]])
+    checkpoint = open_checkpoint(options.input)
+    write(options, checkpoint, _make_erasure_of(checkpoint.model, share))
 
 
-def _call_apply(folder: Path) -> None:
-    files = (folder / f"{name}.safetensors" for name in ("erasure_other", "input", "output"))
-    call("apply", *files, "--tokenizer", folder / "words", "--overwrite")
+def _write_applied(folder: Path) -> None:
+    """What `apply` does once it has read everything; before that it writes nothing."""
+    files = [str(folder / f"{name}.safetensors") for name in ("erasure", "input", "output")]
+    options = make_parser().parse_args(["apply", *files])
+    finish(options, open_checkpoint(options.input), load_erasure(options.erasure), 0.7)
+
+
+def _make_erasure_of(model: TextModel, share: float) -> Erasure:
+    return replace(make_erasure(model, "paper"), left_alone={"pooled": f"{share}"})
 
 
 ALL = (
@@ -175,8 +180,8 @@ ALL = (
     Scene("LoRA", _save_lora, _save_lora, numbered=True),
     Scene("results table", _fill_table, lambda folder: add_case(folder, 7)),
     Scene("prior cache", _write_prior(1.0), _write_prior(2.0)),
-    Scene("`erase`", _prepare_command, _call_erase),
-    Scene("`apply`", _prepare_command, _call_apply),
+    Scene("`erase`", _prepare_command, _write_erased),
+    Scene("`apply`", _prepare_command, _write_applied),
 )
 SCENES: Mapping[str, Scene] = {scene.name: scene for scene in ALL}
-QUICK = tuple(name for name in SCENES if not name.startswith("`"))
+QUICK = ("erasure, through a link", "results table")
