@@ -17,7 +17,7 @@ from .reduce import reduce_input
 from .report import describe, keep_rows, sum_jobs
 from .saves import HOST, run_saves
 from .scenes import SCENES
-from .weak import CONTROLS, WEAKNESSES, is_caught
+from .weak import WEAKNESSES, is_caught, tell_controls
 from .worker import make_input
 
 LONG = 20  # times as many inputs
@@ -33,21 +33,18 @@ def main() -> int:
 
 def _attack_saves(options: argparse.Namespace) -> int:
     print(f"saves: {'by each call' if find_compiler() else 'without a C compiler at random moments'}, then two at once")
-    caught = {} if options.no_controls else {name: is_caught(each) for name, each in WEAKNESSES.items()}
-    for name, is_seen in caught.items():
-        print(f"control, {name}: {'caught' if is_seen else 'NOT CAUGHT'}")
-    hosts = ("--scene", HOST) if is_there() else ()
-    chosen = [part for name in SCENES for part in ("--scene", name)]
-    failed = 0
-    for row in run_saves("deaths", "rivals", "altered", *chosen, *hosts):
-        how = row["name"].rpartition(", ")[2]
-        control = "; ".join(
-            f"{name}: {'caught' if caught[name] else 'NOT CAUGHT'}" for name in CONTROLS.get(how, ()) if name in caught
-        )
-        print(f"{row['name']}: {row['tried']} tried, {row['failed']} lost {row['lost'] or ''}".rstrip())
-        keep_rows(options.folder, [{**row, "control": control}])
-        failed += row["failed"]
-    return 1 if failed or not all(caught.values()) else 0
+    chosen = [part for name in (*SCENES, *([HOST] if is_there() else [])) for part in ("--scene", name)]
+    rows = []
+    for row in run_saves("deaths", "rivals", "altered", *chosen):
+        print(f"{row['name']}: {row['tried']} tried, {row['failed']} lost {row['lost'] or ''}".rstrip(), flush=True)
+        rows.append(row)
+        keep_rows(options.folder, [row])
+    caught = {}
+    for name, weakness in ({} if options.no_controls else WEAKNESSES).items():
+        caught[name] = is_caught(weakness)
+        print(f"control, {name}: {'caught' if caught[name] else 'NOT CAUGHT'}", flush=True)
+        keep_rows(options.folder, [{**row, "control": tell_controls(row["name"], caught)} for row in rows])
+    return 1 if any(row["failed"] for row in rows) or not all(caught.values()) else 0
 
 
 def _attack_parsers(options: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ def build_library(folder: Path) -> Path | None:
     if compiler is None:
         return None
     library = folder / "fault.so"
-    command = [compiler, "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"]
+    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"]
     built = subprocess.run(command, capture_output=True)
     return None if built.returncode else library
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,7 @@ CONTROLS = {
     "failed": ("no rename", "links not followed"),
     "two at once": ("no lock", "numbers taken without a look"),
     "altered": ("no comparison of checksums",),
+    "parsed": ("a parser without a bound",),
 }
 
 
@@ -93,3 +95,9 @@ def is_caught(weakness: Weakness) -> bool:
         few = ("--only", weakness.only, "--share", "0.01", "--no-reduce", "--parsers")
         command = [sys.executable, "-m", "torture", str(root / "out"), *few]
         return subprocess.run(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 1
+
+
+def tell_controls(name: str, caught: Mapping[str, bool]) -> str:
+    """What stands beside the row `name`: which weakened copies it was tried on, and whether they were caught."""
+    beside = CONTROLS.get(name.rpartition(", ")[2], ())
+    return "; ".join(f"{each}: {'caught' if caught[each] else 'NOT CAUGHT'}" for each in beside if each in caught)
