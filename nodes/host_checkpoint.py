@@ -10,6 +10,7 @@ from typing import Any
 
 import folder_paths
 from comfy_extras.nodes_model_merging import save_checkpoint
+from safetensors import SafetensorError
 
 from ..rece_core.storage.atomic_file import place_new
 from ..rece_core.storage.checksum import PLACEHOLDER, fill_checksum_in
@@ -24,7 +25,7 @@ def write_checkpoint(
     """Save as the host's own Save Checkpoint does, and return the file's name in the output folder.
 
     The header gets `provenance` beside what the host puts there: `prompt`, and the workflow in `extra`; unless the host
-    was started with --disable-metadata. Raises ValueError, with nothing written, where the disk is too small.
+    was started with --disable-metadata. Raises ValueError, with nothing left, where the disk is too small.
 
     The host writes into a folder of its own beside where the file goes, so that there is the whole file or none; its
     number is one that no file has.
@@ -40,7 +41,13 @@ def write_checkpoint(
     added = {FOLDED: {name: _read(text) for name, text in provenance.items()}, **PLACEHOLDER}
     with open_partial(path, is_folder=True) as folder:
         (folder / f"{name}_{counter - 1:05}_").touch()  # so that the host counts on from there, also in the title
-        save_checkpoint(model, clip, vae, None, name, str(folder), prompt, {**extra, **added})
+        try:
+            save_checkpoint(model, clip, vae, None, name, str(folder), prompt, {**extra, **added})
+        except SafetensorError as error:
+            raise ValueError(
+                f"the checkpoint could not be written into {path.parent.name} ({error}). Nothing was left there: free "
+                "some space, or save to another folder."
+            ) from error
         fill_checksum_in(folder / path.name)
         path = place_new(folder / path.name, lambda: ask()[0], path)
     return os.path.relpath(path, output)

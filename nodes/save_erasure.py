@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -139,14 +140,12 @@ def _describe_file(file: str, format: str, *notes: str) -> str:
 def _write(content: bytes, prefix: str, place: str) -> str:
     """Write a new file and return its name below that folder of the output; its number is one that no file has."""
     root = str(Path(folder_paths.get_output_directory()) / place)
-    subfolder = ""
 
     def choose() -> Path:
-        nonlocal subfolder
-        folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, root)
+        folder, name, counter, *_ = folder_paths.get_save_image_path(prefix, root)
         return Path(folder) / f"{name}_{counter:05}_.safetensors"
 
-    return str(subfolder / Path(write_numbered(choose, content).name))
+    return os.path.relpath(write_numbered(choose, content), root)
 
 
 def _check_name(prefix: str, place: str) -> None:

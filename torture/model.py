@@ -44,6 +44,7 @@ def make_model() -> TextModel:
 def make_erasure(model: TextModel, mode: str, **settings: Any) -> Erasure:
     """Of `model`: an operator, and what `mode` and `settings` have beside it."""
     entries = model.cond_inputs["tokens"]
+    width = entries[0].shape[1]
     maps, erasers = {}, {}
     if mode == "orthogonal":
         maps = {entry.name: torch.linalg.qr(draw(7, ROWS, ROWS)).Q.double() for entry in entries}
@@ -52,7 +53,7 @@ def make_erasure(model: TextModel, mode: str, **settings: Any) -> Erasure:
         erasers = {name: ValueEraser(draw(8, ROWS, 2), draw(9, ROWS, 2), draw(10, 2)) for name in made}
     nan = float("nan")
     part = Part(
-        operator=Operator(0.2 * draw(5, WIDTH, 3), 0.2 * draw(6, WIDTH, 3)),
+        operator=Operator(0.2 * draw(5, width, 3), 0.2 * draw(6, width, 3)),
         settings=EraseSettings(EditSettings(mode=mode), epochs=1, **settings),
         records=(EpochRecord(0, 0.9, 0.5, 1.0, nan, 2, None, 0.1), EpochRecord(1, 0.9, 0.1, 1.0, 0.2, 3, 4.0, 0.1)),
         base=fingerprint(accumulate_gram(model.read(entries, ignore)).total),

@@ -1,9 +1,21 @@
-"""What a campaign found, as a table."""
+"""What a campaign found, as a table, and kept as rows for docs/reliability.md.
+
+Any campaign adds to that page: `keep_rows(FOLDER, [{"name": "prompts queued", "tried": 1000, "failed": 0,
+"control": "no cancel: caught"}])`, FOLDER being out/torture, then `python -m torture.publish`. A row of a name that is
+there already takes its place. `tried` counts what was done, `failed` what was lost, `control` says which weakened copy
+of the code the same attack was tried on, and whether it was caught.
+"""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
+
+ROWS = "rows.jsonl"
+Row = Mapping[str, Any]
 
 HEADER = ("input", "tried", "failed", "slowest", "most memory")
 
@@ -46,3 +58,24 @@ def describe(sums: dict[str, dict[str, Any]]) -> str:
             failure = each["failures"][kind]
             lines.append(f"\n{count} x {name}: {kind}\n    input {failure['index']}: {failure['message'][:160]!r}")
     return "\n".join(line.rstrip() for line in lines)
+
+
+def keep_rows(folder: Path, rows: Iterable[Row]) -> None:
+    """Add rows to those that `folder` has, each in place of one of its name."""
+    kept = {row["name"]: row for row in [*read_rows(folder), *rows]}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ROWS).write_text("".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in kept.values()), "utf-8")
+
+
+def read_rows(folder: Path) -> list[Row]:
+    """The rows that `folder` has, in the order in which they came."""
+    path = folder / ROWS
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+
+
+def write_rows(rows: Iterable[Row]) -> str:
+    """The rows as a table in Markdown."""
+    lines = ["| attack | tried | lost | control: the same on a weakened copy |", "|---|---:|---:|---|"]
+    for row in rows:
+        lines.append(f"| {row['name']} | {row['tried']:,} | {row['failed']:,} | {row.get('control') or '–'} |")
+    return "\n".join(lines)

@@ -67,7 +67,7 @@ def progress_of(text: str, folder: Path) -> str:
     def on_terminal(**options: Any) -> Any:
         return make(**{**options, "file": terminal, "disable": False, "mininterval": 0})
 
-    with patch.object(progress, "tqdm", on_terminal), progress.Steps(2) as step:
+    with patch.object(progress, "tqdm", on_terminal), progress.show_progress() as step:
         step(text)
     return terminal.getvalue().replace("\r", "")
 

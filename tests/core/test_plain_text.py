@@ -107,7 +107,7 @@ def test_progress_tells_texts_without_commands(monkeypatch: pytest.MonkeyPatch, 
         return make(**{**options, "file": terminal, "disable": False, "mininterval": 0})
 
     monkeypatch.setattr(progress, "tqdm", make_on_terminal)
-    with progress.Steps(2 * len(ESCAPES)) as step:
+    with progress.show_progress() as step:
         for text in ESCAPES.values():
             step(f"encode {text}")
             step(text + LONG)

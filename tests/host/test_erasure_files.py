@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from harness.client import Client, NodeFailed, PromptRejected
 from harness.server import Server
+from rece_core.storage.checksum import PLACEHOLDER
 from tests.host.graphs import CLEAR, ROUNDING, ModelGraph, difference, require_alive, require_same, see
 from tests.host.refusals import refuse
 
@@ -67,7 +68,8 @@ def write_lora(good: Path, bad: Path) -> None:
 def change(good: Path, bad: Path, shapes: dict[str, tuple[int, int]] | None = None, **header: str) -> None:
     with safe_open(good, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
-        metadata = {**file.metadata(), **header}
+        kept = {name: text for name, text in file.metadata().items() if name not in PLACEHOLDER}
+        metadata = {**kept, **header}
     for side, shape in (shapes or {}).items():
         tensors[f"tokens/operator.{side}"] = torch.ones(shape, dtype=torch.float64)
     save_file(tensors, bad, metadata)
