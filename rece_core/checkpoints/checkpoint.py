@@ -10,7 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..erasing.erasure import Erasure, Part
+from ..erasing.changes import list_weight_changes, pick_columns
+from ..erasing.erasure import Erasure
 from ..models.text_entries import TextEntry, find_family
 from ..models.text_model import TextModel
 from ..models.weights import Weight
@@ -67,7 +68,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 def read_entry(file: TensorFile, entry: TextEntry) -> Weight:
     """One text entry as it is stored, in float32 (float64 where it is), only the columns that read the text."""
-    return Weight(entry.name, entry.role, _pick(_read_wide(file, MODEL + entry.name), entry), entry.cond_input)
+    return Weight(entry.name, entry.role, pick_columns(_read_wide(file, MODEL + entry.name), entry), entry.cond_input)
 
 
 def _read_wide(file: TensorFile, name: str) -> Tensor:
@@ -100,41 +101,7 @@ def _list_changes(
     checkpoint: Checkpoint, erasure: Erasure, strength: float, names: Mapping[str, str]
 ) -> dict[str, Change]:
     """Changes of the weights that `names` has a name in the file for, by the model's names."""
-    file, model = checkpoint.file, checkpoint.model
-
-    def read(name: str) -> Tensor:
-        return _read_wide(file, names[name])
-
-    edits: dict[str, list[tuple[TextEntry, Part]]] = {}
-    biases: dict[str, Tensor] = {}
-    for cond_input, part in erasure.parts.items():
-        entries = [entry for entry in model.cond_inputs[cond_input] if entry.name in names]
-        for entry in entries:
-            edits.setdefault(entry.name, []).append((entry, part))
-        added_by = part.bias_changes(entries, model.shapes, read)
-        for name, added in added_by.items():
-            biases[name] = strength * added + biases.get(name, 0.0)
-    changes = {names[name]: _edit_later(file, names[name], parts, strength) for name, parts in edits.items()}
-    return changes | {names[name]: _add_later(file, names[name], added) for name, added in biases.items()}
-
-
-def _edit_later(file: TensorFile, name: str, edits: Sequence[tuple[TextEntry, Part]], strength: float) -> Change:
-    def edit() -> Tensor:
-        stored = _read_wide(file, name)
-        edited = stored.clone()
-        for entry, part in edits:
-            own = _pick(stored, entry)
-            change = part.change_of(Weight(entry.name, entry.role, own, entry.cond_input))
-            _pick(edited, entry).add_(change, alpha=strength)
-        return edited
-
-    return edit
-
-
-def _add_later(file: TensorFile, name: str, added: Tensor) -> Change:
-    return lambda: _read_wide(file, name) + added
-
-
-def _pick(matrix: Tensor, entry: TextEntry) -> Tensor:
-    """The columns of a stored weight that `entry` reads its conditioning input by: a view."""
-    return matrix[:, slice(*entry.columns or (None,))]
+    changes = list_weight_changes(
+        checkpoint.model, erasure, lambda name: _read_wide(checkpoint.file, names[name]), strength, names
+    )
+    return {names[name]: change for name, change in changes.items()}
