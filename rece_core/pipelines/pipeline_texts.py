@@ -48,8 +48,8 @@ class PipelineTexts:
                 **self._needed,
                 **self._options,
             )
-        tokens, *rest = (None if each is None else each[0].float().cpu() for each in given)
-        return self._name(text, tokens, rest)
+        own = [each[0].float().cpu() for each in given if each is not None]  # others are of a negative prompt
+        return self._name(text, own[0], own[1:])
 
     def _name(self, text: str, tokens: Tensor, rest: list[Tensor]) -> dict[str, EncodedText]:
         pipe = self._pipe
@@ -64,8 +64,8 @@ class PipelineTexts:
                 tokens = tokens[:start]
             else:
                 further = ((start, start + self._count_t5(text, pipe.tokenizer_3, len(tokens) - start)),)
-            return {TOKENS: EncodedText(text, tokens, words, further), POOLED: EncodedText(text, rest[1][None], 0)}
-        pooled = {POOLED: EncodedText(text, rest[1][None], 0)} if self._family == "SDXL" else {}
+            return {TOKENS: EncodedText(text, tokens, words, further), POOLED: EncodedText(text, rest[0][None], 0)}
+        pooled = {POOLED: EncodedText(text, rest[0][None], 0)} if self._family == "SDXL" else {}
         return {TOKENS: EncodedText(text, tokens, words), **pooled}
 
     def _count_words(self, text: str, tokenizer: Any) -> int:

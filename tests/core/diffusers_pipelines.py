@@ -91,7 +91,12 @@ def make_clip(kind: str, place: int) -> Any:
         projection_dim=width,
         **ENDS,
     )
-    model = (CLIPTextModelWithProjection if pooled else CLIPTextModel)(config)
+    with torch.device("meta"):  # numbers that are replaced anyway would take seconds
+        model = (CLIPTextModelWithProjection if pooled else CLIPTextModel)(config)
+    model.to_empty(device="cpu")
+    for name, buffer in model.named_buffers():
+        assert name.endswith("position_ids")
+        buffer.copy_(torch.arange(77))
     weights = make_encoder(width, seed)
     if pooled:
         stored = make_encoders(kind)[f"{PREFIXES[kind][1]}text_projection"].float()
@@ -134,7 +139,8 @@ def make_vae(channels: int) -> AutoencoderKL:
 
 def make_t5(width: int) -> tuple[T5EncoderModel, Any]:
     """A small T5 and a tokenizer of its kind: letters, and one end behind them."""
-    vocabulary = {"<pad>": 0, "</s>": 1, **{letter: place for place, letter in enumerate("abcdefghijklmnopqrstuvwxyz ,.'-", 2)}}
+    letters = enumerate("abcdefghijklmnopqrstuvwxyz ,.'-", start=2)
+    vocabulary = {"<pad>": 0, "</s>": 1, **{letter: place for place, letter in letters}}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<pad>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
@@ -145,7 +151,7 @@ def make_t5(width: int) -> tuple[T5EncoderModel, Any]:
 
 def make_narrow_clip(width: int) -> Any:
     torch.manual_seed(width)
-    config = CLIPTextConfig(
+    return CLIPTextConfig(
         vocab_size=WORDS,
         hidden_size=width,
         intermediate_size=16,
@@ -154,7 +160,6 @@ def make_narrow_clip(width: int) -> Any:
         projection_dim=width,
         **ENDS,
     )
-    return config
 
 
 def make_sd3(folder: Path, t5: bool = True) -> StableDiffusion3Pipeline:

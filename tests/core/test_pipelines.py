@@ -44,8 +44,8 @@ def test_the_weights_are_those_that_the_command_line_writes(kind: str, tmp_path:
     (tmp_path / "captions.txt").write_text("\n".join(CAPTIONS), "utf-8")
     files = [tmp_path / "in.safetensors", tmp_path / "out.safetensors"]
     options = ["--captions", tmp_path / "captions.txt", "--tokenizer", tmp_path / "tokenizer 0", "--probe", "a hill"]
-    told = ["erase", *files, *options, "--target", "a cat => a dog", "--as-typed", "--schedule", "manual", "--epochs", 1]
-    assert run([*map(str, told)]) == 0
+    how = ["--target", "a cat => a dog", "--as-typed", "--schedule", "manual", "--epochs", 1]
+    assert run([*map(str, ["erase", *files, *options, *how])]) == 0
     erasure = erase(pipe, "a cat => a dog", **MANUAL)
     assert erasure.family == FAMILIES[kind]
     before = name_for_diffusers(stored, pipe.unet)
