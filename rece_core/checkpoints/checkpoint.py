@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,9 +16,12 @@ from ..models.text_entries import TextEntry, find_family
 from ..models.text_model import TextModel
 from ..models.weights import Weight
 from ..progress import OnStep
+from ..sharing.diffusers_names import name_as_host
 from ..storage.tensor_file import TensorFile, open_tensor_file
 from ..storage.tensor_rewrite import Change
 from .copies import HOST, MODEL, Copies, find_copies
+from .file_view import FileView, make_view
+from .model_folder import find_words, list_others, measure_folder, open_folder
 
 DIFFUSION_MODEL = MODEL + HOST
 
@@ -33,17 +36,29 @@ class Checkpoint:
     @property
     def size(self) -> int:
         """How many bytes the file has."""
-        return self.file.path.stat().st_size
+        return measure_folder(self.file.path) if self.file.path.is_dir() else self.file.path.stat().st_size
 
     @cached_property
     def copies(self) -> Copies:
-        """What else in the file repeats its text entries; see `find_copies`."""
-        return find_copies(self.file, self.model)
+        """What else in the file, or in the folder, repeats its text entries; see `find_copies`."""
+        found = find_copies(self.file, self.model)
+        if not isinstance(self.file, FileView) or not self.file.path.is_dir():
+            return found
+        others = list_others(self.file)
+        return replace(found, unclear={**found.unclear, **others}, names=(*found.names, *others))
+
+    @property
+    def words(self) -> Path | None:
+        """The folder of the text encoder's words that comes with it, where one does."""
+        return find_words(self.file.path) if self.file.path.is_dir() else None
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """The checkpoint at `path`. Raises OSError where it can't be read, ValueError where it isn't one that is known."""
-    file = open_tensor_file(path)
+    """The checkpoint at `path`: a file, a diffusion model by itself, or a folder of diffusers.
+
+    Raises OSError where it can't be read, ValueError where it isn't one that is known.
+    """
+    file = open_model(path)
     inside = {
         name.removeprefix(MODEL): stored.shape
         for name, stored in file.tensors.items()
@@ -64,6 +79,24 @@ def open_checkpoint(path: Path) -> Checkpoint:
             yield read_entry(file, entry)
 
     return Checkpoint(file, TextModel(family, shapes, read))
+
+
+def open_model(path: Path) -> TensorFile:
+    """The file or the folder at `path`, by the names of checkpoints where it holds a diffusion model by itself.
+
+    Raises as `open_tensor_file` and `open_folder` do.
+    """
+    if path.is_dir():
+        return open_folder(path)
+    file = open_tensor_file(path)
+    if any(name.startswith(DIFFUSION_MODEL) for name in file.tensors):
+        return file
+    named = name_as_host(file.tensors) or {name: HOST + name.removeprefix(HOST) for name in file.tensors}
+    try:
+        find_family({host: file.tensors[name].shape for name, host in named.items()})
+    except ValueError:
+        return file
+    return make_view(path, {MODEL + host: (file, name) for name, host in named.items()})
 
 
 def read_entry(file: TensorFile, entry: TextEntry) -> Weight:

@@ -22,7 +22,8 @@ def list_weight_changes(
 
     A change gives the whole new weight in float32 (float64 where `read` does), not yet rounded to the type it is stored
     in. read: a whole weight by name, in float32 or float64. strength: 1 for all of the erasure, 0 for nothing of it.
-    names: the weights that are there to be changed, where some are not. Raises ValueError where value erasers don't fit.
+    names: the weights that are there to be changed, where some are not. Raises ValueError where value erasers don't
+    fit.
     """
     there = model.shapes if names is None else names
     edits: dict[str, list[tuple[TextEntry, Part]]] = {}

@@ -44,9 +44,7 @@ class ReceTechnique:
         if unknown:
             raise ValueError(f"{unknown} is no option of rece; expected one of {', '.join(known)}.")
         if not str(config.get("erase_concept") or "").strip():
-            raise ValueError(
-                "erase_concept is missing; expected what to forget, such as 'nudity' or 'van gogh => art'."
-            )
+            raise ValueError("erase_concept is missing; expected what to forget, such as 'nudity'.")
         self.config = ReceConfig(**config)
         self.pipe = self._load()
         erasure = erase(

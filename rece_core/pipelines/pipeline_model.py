@@ -119,8 +119,8 @@ def _check_weight(name: str, weight: Tensor) -> None:
         )
     if weight.dtype not in FLOATS.values() or type(weight.detach()) is not Tensor:
         raise ValueError(
-            f"{name} is stored as {weight.dtype} in a {type(weight.detach()).__name__}; expected plain fp32, fp16, bf16 "
-            "or fp8. Erase before you quantise."
+            f"{name} is stored as {weight.dtype} in a {type(weight.detach()).__name__}; expected plain fp32, fp16, "
+            "bf16 or fp8. Erase before you quantise."
         )
 
 

@@ -9,6 +9,7 @@ from .lora_keys import GENERIC, TO_CLASSES, TRANSFORMERS
 
 POOLED_IN = "time_text_embed.text_embedder.linear_1"
 TEXT_IN = "context_embedder.weight"
+DEEPEST = 4  # dots in the beginning of a name that is renamed
 # By family: weights by which diffusers' transformer is known, and what else is renamed, for the family's marks.
 KNOWN_BY: Mapping[str, tuple[tuple[str, ...], Mapping[str, str]]] = {
     "SD3": ((TEXT_IN, f"{POOLED_IN}.weight", "pos_embed.proj.weight"), {"transformer_blocks.": "joint_blocks."}),
@@ -27,7 +28,9 @@ def name_as_host(names: Collection[str]) -> dict[str, str]:
         return {}
     found = {}
     for name in names:
-        start = next((start for start in starts if name.startswith(start)), "")
+        pieces = [piece + "." for piece in name.split(".", DEEPEST)]
+        beginnings = ("".join(pieces[:count]) for count in range(len(pieces), 0, -1))
+        start = next((each for each in beginnings if each in starts), "")
         found[name] = GENERIC + starts.get(start, "") + name.removeprefix(start)
     return found
 
@@ -40,7 +43,7 @@ def _map_transformer(names: Collection[str]) -> dict[str, str]:
 
 
 def _map_unet(names: Collection[str]) -> dict[str, str]:
-    """Beginnings of names of a U-Net: blocks with a residual network each, with a step between levels on the way down."""
+    """Beginnings of names of a U-Net: blocks of a residual network each, and on the way down a step after a level."""
     blocks = {}
     for theirs, ours, number in (("down", "input", 1), ("up", "output", 0)):
         matches = [re.match(rf"{theirs}_blocks\.(\d{{1,3}})\.(resnets|downsamplers)\.(\d{{1,3}})\.", n) for n in names]
