@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import re
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TextIO, cast
 
 from .options import make_parser
 
-FAILED, STOPPED = 1, 130  # exit codes; argparse has 2 for what it does not understand
+# Exit codes. REFUSED: what was given can't be used, change it. FAILED: it could have been done; a disk that is full, a
+# device that is gone, a fault of ours. argparse has 2 for what it does not understand.
+REFUSED, FAILED, STOPPED = 1, 3, 130
+# Of what the system says, that which is about the names that were given.
+GIVEN = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tabs and line ends
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Carry out a command and return its exit code: 0 when all is done.
+    """The exit code of a command, after it was carried out: 0 when all is done.
 
-    Errors that a user can fix are one line on stderr.
+    What is refused, and what the system can't do, is one line on stderr; a fault of ours comes with where it happened.
     """
     options = make_parser().parse_args(arguments)
     try:
@@ -28,10 +33,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped: nothing was written.\n")
         return STOPPED
-    except (ValueError, OSError) as error:
-        _write(sys.stderr, f"error: {' '.join(_describe(error).split())}")
+    except (ValueError, *GIVEN) as error:
+        return _tell(error, REFUSED)
+    except OSError as error:
+        return _tell(error, FAILED)
+    except Exception as error:
+        _write(sys.stderr, traceback.format_exc())
+        _write(sys.stderr, f"error: {type(error).__name__}, which is a fault of this program. Please report it.")
         return FAILED
     return 0
+
+
+def _tell(error: Exception, code: int) -> int:
+    _write(sys.stderr, f"error: {' '.join(_describe(error).split())}")
+    return code
 
 
 def _write(stream: TextIO, text: str) -> None:
