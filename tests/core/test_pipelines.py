@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -244,6 +245,12 @@ def test_the_defaults_are_those_of_the_command_line() -> None:
     for name in ("anchor", "as_typed", "schedule", "thoroughness", "carefulness", "pooled"):
         assert own[name].default == getattr(given, name)
     assert not own["preserve"].default and not given.preserve
+
+
+def test_the_page_has_every_option() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "diffusers.md").read_text("utf-8")
+    named = [name for line in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)`", line)]
+    assert named == list(inspect.signature(erase).parameters)[1:]
 
 
 def test_nothing_of_diffusers_is_imported_before_use() -> None:
