@@ -45,9 +45,8 @@ class _Wide(RawDescriptionHelpFormatter):
 def _add_erase(parser: ArgumentParser) -> None:
     parser.description = "Write a copy of a checkpoint that has forgotten concepts."
     parser.epilog = EXAMPLES
-    parser.add_argument(
-        "input", metavar="IN", type=Path, help="the checkpoint, a .safetensors file or a folder of diffusers"
-    )
+    what = "the checkpoint, a .safetensors file or a folder of diffusers; it stays as it is"
+    parser.add_argument("input", metavar="IN", type=Path, help=what)
     parser.add_argument("output", metavar="OUT", type=Path, nargs="?", help="the checkpoint to write, of the same kind")
     _add_concepts(parser)
     _add_schedule(parser)
