@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ..erasing.erasure import Erasure, Part
+from ..erasing.changes import list_weight_changes, pick_columns
+from ..erasing.erasure import Erasure
 from ..models.text_entries import TextEntry, find_family
 from ..models.text_model import TextModel
 from ..models.weights import Weight
 from ..progress import OnStep
+from ..sharing.diffusers_names import name_as_host
 from ..storage.tensor_file import TensorFile, open_tensor_file
 from ..storage.tensor_rewrite import Change
 from .copies import HOST, MODEL, Copies, find_copies
+from .file_view import FileView, make_view
+from .model_folder import find_words, list_others, measure_folder, open_folder
 
 DIFFUSION_MODEL = MODEL + HOST
 
@@ -32,17 +36,29 @@ class Checkpoint:
     @property
     def size(self) -> int:
         """How many bytes the file has."""
-        return self.file.path.stat().st_size
+        return measure_folder(self.file.path) if self.file.path.is_dir() else self.file.path.stat().st_size
 
     @cached_property
     def copies(self) -> Copies:
-        """What else in the file repeats its text entries; see `find_copies`."""
-        return find_copies(self.file, self.model)
+        """What else in the file, or in the folder, repeats its text entries; see `find_copies`."""
+        found = find_copies(self.file, self.model)
+        if not isinstance(self.file, FileView) or not self.file.path.is_dir():
+            return found
+        others = list_others(self.file)
+        return replace(found, unclear={**found.unclear, **others}, names=(*found.names, *others))
+
+    @property
+    def words(self) -> Path | None:
+        """The folder of the text encoder's words that comes with it, where one does."""
+        return find_words(self.file.path) if self.file.path.is_dir() else None
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """The checkpoint at `path`. Raises OSError where it can't be read, ValueError where it isn't one that is known."""
-    file = open_tensor_file(path)
+    """The checkpoint at `path`: a file, a diffusion model by itself, or a folder of diffusers.
+
+    Raises OSError where it can't be read, ValueError where it isn't one that is known.
+    """
+    file = open_model(path)
     inside = {
         name.removeprefix(MODEL): stored.shape
         for name, stored in file.tensors.items()
@@ -65,9 +81,27 @@ def open_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(file, TextModel(family, shapes, read))
 
 
+def open_model(path: Path) -> TensorFile:
+    """The file or the folder at `path`, by the names of checkpoints where it holds a diffusion model by itself.
+
+    Raises as `open_tensor_file` and `open_folder` do.
+    """
+    if path.is_dir():
+        return open_folder(path)
+    file = open_tensor_file(path)
+    if any(name.startswith(DIFFUSION_MODEL) for name in file.tensors):
+        return file
+    named = name_as_host(file.tensors) or {name: HOST + name.removeprefix(HOST) for name in file.tensors}
+    try:
+        find_family({host: file.tensors[name].shape for name, host in named.items()})
+    except ValueError:
+        return file
+    return make_view(path, {MODEL + host: (file, name) for name, host in named.items()})
+
+
 def read_entry(file: TensorFile, entry: TextEntry) -> Weight:
     """One text entry as it is stored, in float32 (float64 where it is), only the columns that read the text."""
-    return Weight(entry.name, entry.role, _pick(_read_wide(file, MODEL + entry.name), entry), entry.cond_input)
+    return Weight(entry.name, entry.role, pick_columns(_read_wide(file, MODEL + entry.name), entry), entry.cond_input)
 
 
 def _read_wide(file: TensorFile, name: str) -> Tensor:
@@ -100,41 +134,7 @@ def _list_changes(
     checkpoint: Checkpoint, erasure: Erasure, strength: float, names: Mapping[str, str]
 ) -> dict[str, Change]:
     """Changes of the weights that `names` has a name in the file for, by the model's names."""
-    file, model = checkpoint.file, checkpoint.model
-
-    def read(name: str) -> Tensor:
-        return _read_wide(file, names[name])
-
-    edits: dict[str, list[tuple[TextEntry, Part]]] = {}
-    biases: dict[str, Tensor] = {}
-    for cond_input, part in erasure.parts.items():
-        entries = [entry for entry in model.cond_inputs[cond_input] if entry.name in names]
-        for entry in entries:
-            edits.setdefault(entry.name, []).append((entry, part))
-        added_by = part.bias_changes(entries, model.shapes, read)
-        for name, added in added_by.items():
-            biases[name] = strength * added + biases.get(name, 0.0)
-    changes = {names[name]: _edit_later(file, names[name], parts, strength) for name, parts in edits.items()}
-    return changes | {names[name]: _add_later(file, names[name], added) for name, added in biases.items()}
-
-
-def _edit_later(file: TensorFile, name: str, edits: Sequence[tuple[TextEntry, Part]], strength: float) -> Change:
-    def edit() -> Tensor:
-        stored = _read_wide(file, name)
-        edited = stored.clone()
-        for entry, part in edits:
-            own = _pick(stored, entry)
-            change = part.change_of(Weight(entry.name, entry.role, own, entry.cond_input))
-            _pick(edited, entry).add_(change, alpha=strength)
-        return edited
-
-    return edit
-
-
-def _add_later(file: TensorFile, name: str, added: Tensor) -> Change:
-    return lambda: _read_wide(file, name) + added
-
-
-def _pick(matrix: Tensor, entry: TextEntry) -> Tensor:
-    """The columns of a stored weight that `entry` reads its conditioning input by: a view."""
-    return matrix[:, slice(*entry.columns or (None,))]
+    changes = list_weight_changes(
+        checkpoint.model, erasure, lambda name: _read_wide(checkpoint.file, names[name]), strength, names
+    )
+    return {names[name]: change for name, change in changes.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,12 @@ from ..erasing.erasure import Erasure
 from ..erasing.measures import measure_share_changed
 from ..sharing.provenance import describe_provenance
 from ..storage.header import add_provenance
+from ..storage.tensor_file import TensorFile
 from ..storage.tensor_rewrite import Change, OnBytes, narrow, rewrite_tensors
 from .checkpoint import Checkpoint, list_changes, list_copied_changes
 from .copies import ALIKE, DROP
+from .file_view import FileView, name_in_file
+from .folder_writer import rewrite_view
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,29 @@ def write_erased(
             change()
             on_bytes(checkpoint.file.tensors[name].stop - checkpoint.file.tensors[name].start)
     else:
-        metadata = add_provenance(checkpoint.file.metadata, describe_provenance(erasure))
-        rewrite_tensors(checkpoint.file, path, changes, metadata, on_bytes, left_out)
+        _write(checkpoint.file, path, changes, describe_provenance(erasure), on_bytes, left_out)
     share = measure_share_changed(checkpoint.model.list_entries(erasure.parts), checkpoint.model.shapes.values())
-    return Written(tuple(own), share, rounding.error, tuple(copied), left_out)
+    names = tuple(name_in_file(checkpoint.file, name) for name in own)
+    return Written(names, share, rounding.error, tuple(copied), left_out)
+
+
+def _write(
+    file: TensorFile,
+    path: Path,
+    changes: Mapping[str, Change],
+    provenance: Mapping[str, str],
+    on_bytes: OnBytes,
+    left_out: Collection[str],
+) -> None:
+    """Write `file`, or the files that it stands for, see `rewrite_tensors`; `provenance` is added to their headers."""
+
+    def add_note(metadata: Mapping[str, str]) -> dict[str, str]:
+        return add_provenance(metadata, provenance)
+
+    if isinstance(file, FileView):
+        rewrite_view(file, path, changes, add_note, on_bytes, left_out)
+    else:
+        rewrite_tensors(file, path, changes, add_note(file.metadata), on_bytes, left_out)
 
 
 class _Rounding:

@@ -12,8 +12,8 @@ from ..reporting.description import describe_erasure
 from ..sharing.erasure_file import FORMAT, load_erasure
 from ..storage.checksum import has_checksum
 from ..storage.header import is_erased, list_earlier, unfold
-from ..storage.tensor_file import TensorFile, open_tensor_file
-from .checkpoint import DIFFUSION_MODEL, Checkpoint, open_checkpoint
+from ..storage.tensor_file import TensorFile
+from .checkpoint import DIFFUSION_MODEL, Checkpoint, open_checkpoint, open_model
 from .copies import DROP, LORA_ENDINGS
 from .stored_encoders import find_encoders
 
@@ -39,7 +39,7 @@ class FileKind:
 
 def identify_file(path: Path) -> FileKind:
     """What the file at `path` is. Raises OSError where it can't be read, ValueError where it is no safetensors file."""
-    file = open_tensor_file(path)
+    file = open_model(path)
     facts = _count(file)
     if file.metadata.get("format") == FORMAT:
         return FileKind(ERASURE, facts | _tell_origin(file), describe_erasure(load_erasure(path)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -34,15 +34,19 @@ SD2_H = EncoderKind(1024, 0, "gelu", layers_back=2, final_norm=True)
 SDXL_L = EncoderKind(768, END, "quick_gelu", layers_back=2, final_norm=False)
 SDXL_G = EncoderKind(1280, 0, "gelu", layers_back=2, final_norm=False, pooled=True)
 
+IN_FOLDERS = ("text_encoder.", "text_encoder_2.")  # of diffusers, which leaves out the last layer of SD 2.x's
+
 # By family: the encoders whose embeddings are joined, in the order of their columns, and what their names begin with.
 ENCODERS: dict[str, tuple[tuple[EncoderKind, tuple[str, ...]], ...]] = {
-    "SD 1.x": ((SD1_L, ("cond_stage_model.transformer.text_model.", "cond_stage_model.transformer.")),),
-    "SD 2.x": ((SD2_H, ("cond_stage_model.model.", "conditioner.embedders.0.model.")),),
-    "SDXL": (
-        (SDXL_L, ("conditioner.embedders.0.transformer.text_model.",)),
-        (SDXL_G, ("conditioner.embedders.1.model.",)),
+    "SD 1.x": (
+        (SD1_L, ("cond_stage_model.transformer.text_model.", "cond_stage_model.transformer.", "text_encoder.")),
     ),
-    "SDXL refiner": ((SDXL_G, ("conditioner.embedders.0.model.",)),),
+    "SD 2.x": ((SD2_H, ("cond_stage_model.model.", "conditioner.embedders.0.model.", "text_encoder.")),),
+    "SDXL": (
+        (SDXL_L, ("conditioner.embedders.0.transformer.text_model.", "text_encoder.")),
+        (SDXL_G, ("conditioner.embedders.1.model.", "text_encoder_2.")),
+    ),
+    "SDXL refiner": ((SDXL_G, ("conditioner.embedders.0.model.", "text_encoder_2.")),),
 }
 
 # OpenCLIP's names and transformers'; what is named otherwise is named alike.
@@ -126,6 +130,12 @@ def find_encoders(file: TensorFile, family: str) -> tuple[StoredEncoder, ...]:
     return found
 
 
+def lacks_encoders(file: TensorFile, family: str) -> bool:
+    """Whether `file` has no weight of a text encoder that is read here, of a model of `family`."""
+    starts = tuple(prefix for _, prefixes in ENCODERS.get(family, ()) for prefix in prefixes)
+    return not any(name.startswith(starts) for name in file.tensors)
+
+
 def _find_encoder(file: TensorFile, kind: EncoderKind, prefixes: tuple[str, ...]) -> StoredEncoder:
     for prefix in prefixes:
         parts = dict(
@@ -135,7 +145,8 @@ def _find_encoder(file: TensorFile, kind: EncoderKind, prefixes: tuple[str, ...]
             for placed in _place(name, name.removeprefix(prefix))
         )
         if EMBEDDING in parts:
-            return StoredEncoder(kind, prefix, parts)
+            cut = kind is SD2_H and prefix in IN_FOLDERS
+            return StoredEncoder(replace(kind, layers_back=1) if cut else kind, prefix, parts)
     raise ValueError(
         f"{file.path.name} has no text encoder inside: no weight is named {prefixes[0]}…. Expected a whole checkpoint; "
         "use the nodes in ComfyUI for a diffusion model by itself, with Load CLIP beside it."

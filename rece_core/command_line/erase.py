@@ -35,7 +35,7 @@ def run(options: Namespace) -> str:
     checkpoint = open_checkpoint(options.input)
     encoders = find_encoders(checkpoint.file, checkpoint.model.family.name)
     check_files(options, checkpoint, options.save_erasure)
-    texts = CheckpointTexts(checkpoint.file, encoders, load_tokenizer(options.tokenizer))
+    texts = CheckpointTexts(checkpoint.file, encoders, load_tokenizer(options.tokenizer or checkpoint.words))
 
     def make_words(describe: Describe, words: Sequence[str]) -> Tensor:
         texts.expect(words)

@@ -26,7 +26,10 @@ def check_files(options: Namespace, checkpoint: Checkpoint, *others: Path | None
     checkpoint.copies.check(checkpoint.file, options.copies)
     if options.output is None and not options.dry_run:
         raise ValueError("OUT is missing: say what file to write, or --dry-run to write none.")
-    for path in (options.output, *others):
+    folder = options.output if options.input.is_dir() else None
+    if folder is not None:
+        _check_new_folder(folder, options)
+    for path in (*([] if folder else [options.output]), *others):
         if path is not None:
             _check_new(path, options)
     if options.output is not None and not options.dry_run:
@@ -54,6 +57,13 @@ def _check_new(path: Path, options: Namespace) -> None:
         raise ValueError(f"{path} is a folder; expected the name of a file to write.")
     if path.exists() and not options.overwrite:
         raise ValueError(f"{path} is there already. Choose another name, or replace it by --overwrite.")
+
+
+def _check_new_folder(path: Path, options: Namespace) -> None:
+    if path.exists():
+        raise ValueError(f"{path} is there already, and a folder is never replaced. Choose another name.")
+    if path.absolute().resolve().is_relative_to(options.input.resolve()):
+        raise ValueError(f"{path} is inside the folder that is read. Choose a place outside of it.")
 
 
 def _describe(path: Path | None, strength: float, written: Written) -> list[str]:

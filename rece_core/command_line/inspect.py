@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 
+from ..checkpoints.checkpoint import open_model
 from ..checkpoints.file_kinds import identify_file
-from ..storage.tensor_file import open_tensor_file
 
 
 def run(options: Namespace) -> str:
@@ -14,6 +14,6 @@ def run(options: Namespace) -> str:
     found = identify_file(options.file)
     if not options.json:
         return found.describe()
-    header = dict(open_tensor_file(options.file).metadata)
+    header = dict(open_model(options.file).metadata)
     told = {"file": str(options.file), "kind": found.kind, **found.facts, "header": header}
     return json.dumps(told, ensure_ascii=False, indent=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TextIO, cast
@@ -10,13 +11,17 @@ from typing import TextIO, cast
 from ..texts.wording import escape_controls
 from .options import make_parser
 
-FAILED, STOPPED = 1, 130  # exit codes; argparse has 2 for what it does not understand
+# Exit codes. REFUSED: what was given can't be used, change it. FAILED: it could have been done; a disk that is full, a
+# device that is gone, a fault of ours. argparse has 2 for what it does not understand.
+REFUSED, FAILED, STOPPED = 1, 3, 130
+# Of what the system says, that which is about the names that were given.
+GIVEN = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Carry out a command and return its exit code: 0 when all is done, see also `verify`.
+    """The exit code of a command, after it was carried out: 0 when all is done, see also `verify`.
 
-    Errors that a user can fix are one line on stderr.
+    What is refused, and what the system can't do, is one line on stderr; a fault of ours comes with where it happened.
     """
     options = make_parser().parse_args(arguments)
     try:
@@ -26,11 +31,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped: nothing was written.\n")
         return STOPPED
-    except (ValueError, OSError) as error:
-        _write(sys.stderr, f"error: {' '.join(_describe(error).split())}")
+    except (ValueError, *GIVEN) as error:
+        return _tell(error, REFUSED)
+    except OSError as error:
+        return _tell(error, FAILED)
+    except Exception as error:
+        _write(sys.stderr, traceback.format_exc())
+        _write(sys.stderr, f"error: {type(error).__name__}, which is a fault of this program. Please report it.")
         return FAILED
     text, code = (answer, 0) if isinstance(answer, str) else answer
     _write(sys.stdout, text)
+    return code
+
+
+def _tell(error: Exception, code: int) -> int:
+    _write(sys.stderr, f"error: {' '.join(_describe(error).split())}")
     return code
 
 

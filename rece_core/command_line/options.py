@@ -22,8 +22,8 @@ def make_parser() -> ArgumentParser:
     """The parser of all commands."""
     parser = ArgumentParser(
         prog="python -m rece_core",
-        description="Erase concepts from text-to-image checkpoints without ComfyUI: SD 1.x, SD 2.x and SDXL, as single "
-        ".safetensors files. COMMAND --help says more.",
+        description="Erase concepts from text-to-image checkpoints without ComfyUI: SD 1.x, SD 2.x and SDXL, as "
+        ".safetensors files or folders of diffusers. COMMAND --help says more.",
         epilog=EXAMPLES,
         formatter_class=RawDescriptionHelpFormatter,
     )
@@ -31,7 +31,7 @@ def make_parser() -> ArgumentParser:
     _add_erase(commands.add_parser("erase", help="make a checkpoint forget concepts", formatter_class=_Wide))
     _add_apply(commands.add_parser("apply", help="apply an erasure that was saved", formatter_class=_Wide))
     inspect = commands.add_parser("inspect", help="say what a file is", formatter_class=_Wide)
-    inspect.add_argument("file", type=Path, help="a .safetensors file: a checkpoint, an erasure or a LoRA")
+    inspect.add_argument("file", type=Path, help="a .safetensors file or a folder: a checkpoint, an erasure, a LoRA")
     inspect.add_argument("--json", action="store_true", help="print the answer as JSON")
     verify = commands.add_parser("verify", help="say whether files are as they were written", formatter_class=_Wide)
     verify.description = (
@@ -53,8 +53,9 @@ class _Wide(RawDescriptionHelpFormatter):
 def _add_erase(parser: ArgumentParser) -> None:
     parser.description = "Write a copy of a checkpoint that has forgotten concepts."
     parser.epilog = EXAMPLES
-    parser.add_argument("input", metavar="IN", type=Path, help="the checkpoint, a .safetensors file; it stays as it is")
-    parser.add_argument("output", metavar="OUT", type=Path, nargs="?", help="the checkpoint to write")
+    what = "the checkpoint, a .safetensors file or a folder of diffusers; it stays as it is"
+    parser.add_argument("input", metavar="IN", type=Path, help=what)
+    parser.add_argument("output", metavar="OUT", type=Path, nargs="?", help="the checkpoint to write, of the same kind")
     _add_concepts(parser)
     _add_schedule(parser)
     _add_edit(parser)
@@ -70,7 +71,7 @@ def _add_apply(parser: ArgumentParser) -> None:
         "Write a copy of a checkpoint with an erasure, from RECE Save Erasure or --save-erasure, applied."
     )
     parser.add_argument("erasure", metavar="ERASURE", type=Path, help="the erasure, a .safetensors file")
-    parser.add_argument("input", metavar="IN", type=Path, help="a checkpoint of the family that it was made on")
+    parser.add_argument("input", metavar="IN", type=Path, help="a checkpoint, or a diffusion model, of its family")
     parser.add_argument("output", metavar="OUT", type=Path, nargs="?", help="the checkpoint to write")
     parser.add_argument("--strength", type=float, default=1.0, help="how much of it, 0 to 1 (default: 1)")
     _add_files(parser)

@@ -11,7 +11,7 @@ from ..storage.tensor_file import open_tensor_file
 from .progress import count_bytes
 
 WHOLE, DAMAGED, UNKNOWN = "whole", "damaged", "no checksum"
-CODES = {WHOLE: 0, DAMAGED: 1, UNKNOWN: 3}  # 2 is argparse's
+CODES = {WHOLE: 0, DAMAGED: 1, UNKNOWN: 4}  # the others are those of all commands, see `main`
 WORST = (DAMAGED, UNKNOWN, WHOLE)
 
 

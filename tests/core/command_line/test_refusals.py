@@ -137,6 +137,36 @@ def test_an_erasure_for_another_model(command: Command, folder: Path) -> None:
     assert not (folder / "new.safetensors").exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of this kind are POSIX's")
+def test_what_the_system_cannot_do_is_no_refusal(command: Command, folder: Path) -> None:
+    import resource
+
+    before = list_names(folder)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))  # as on a file system for small files
+    try:
+        code, out, err = command("erase", *quick(folder))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (code, out) == (3, "")
+    assert_one_line(err, "File too large")
+    assert list_names(folder) == before
+    assert command("erase", *quick(folder))[0] == 0, "control"
+
+
+@pytest.mark.parametrize("fault", [TypeError("None"), MemoryError()], ids=["fault", "memory"])
+def test_a_fault_of_ours_is_told_with_its_place(
+    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    def fail(options: object) -> str:
+        raise fault
+
+    monkeypatch.setattr("rece_core.command_line.inspect.run", fail)
+    code, out, err = command("inspect", folder / "in.safetensors")
+    assert (code, out) == (3, "")
+    assert "in fail" in err and f"error: {type(fault).__name__}, which is a fault of this program." in err
+
+
 def test_options_that_nobody_knows(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in ([], ["erase"], ["erase", "a", "b", "--mode", "wild"], ["paint"]):
         with pytest.raises(SystemExit) as stopped:

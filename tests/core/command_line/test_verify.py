@@ -48,7 +48,7 @@ def test_many_files(files: dict[str, Path], capsys: pytest.CaptureFixture[str]) 
     assert run(["verify", "--json", *map(str, files.values())]) == 1
     told = json.loads(capsys.readouterr().out)
     assert [each["state"] for each in told] == ["whole", "damaged", "damaged", "no checksum", "damaged"]
-    assert run(["verify", str(files["whole"]), str(files["old"])]) == 3
+    assert run(["verify", str(files["whole"]), str(files["old"])]) == 4
     with pytest.raises(SystemExit) as wrong:
         run(["verify"])
     assert wrong.value.code == 2
