@@ -161,6 +161,7 @@ def describe(found: Found, leaked: list[Figures]) -> tuple[Row, dict[str, Any]]:
         "first and last": [asdict(settled[0]), asdict(settled[-1])],
         "seconds from cancel to idle: median, worst": [statistics.median(found.waits), max(found.waits)],
         "failures": failures,
+        "MB after each prompt": [round(each.memory, 1) for each in found.figures],
         "control": caught,
     }
     first, last = settled[0], settled[-1]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("psutil")
+from torture.load import Found, describe
 from torture.load_figures import Figures, find_growth, measure_slope, read_figures
 
 
@@ -37,6 +38,20 @@ def test_growth_is_named(slope: float, handles: int, threads: int, grows: list[s
         for number, memory in enumerate(draw_memory(slope))
     ]
     assert [each.split()[0] for each in find_growth(figures)] == grows
+
+
+def test_a_campaign_is_told_with_its_control() -> None:
+    steady = [Figures(memory, 14, 5) for memory in draw_memory(0.0)]
+    leaking = [Figures(memory, 14 + number, 5) for number, memory in enumerate(draw_memory(1.0, 100))]
+    found = Found(prompts=400, cancels=2, waits=[0.1, 3.0], figures=steady)
+    row, numbers = describe(found, leaking)
+    assert (row.tried, row.failed) == (400, 0)
+    assert "handles grow from" in row.control and "memory grows by" in row.control
+    assert "2 cancels, idle after 1.55 s in the median, at worst 3.00 s" in row.remarks
+    assert len(numbers["MB after each prompt"]) == 400
+    grown, _ = describe(Found(400, 2, [1.0], steady[:50] + leaking, ["prompt 3, draw: x"]), steady)
+    assert grown.failed == 3, "what a prompt said, handles and memory"
+    assert grown.control.endswith("not caught")
 
 
 def test_figures_are_those_of_a_process() -> None:
