@@ -37,9 +37,9 @@ forgot.
 the last column. What hangs on a CONDITIONING (hooks, ControlNet) passes no node of this pack, so none can tell.
 
 **SDXL's two boxes** (CLIPTextEncodeSDXL). A shallow SDXL with random weights, erased in both inputs, draws of any
-pair of texts what the original draws given M c and M p, to {difference:.0e}. How far M c is from the embedding of
-the anchor's words in the same boxes, relative to how far c was: {shares}. What was erased is the pair with the
-words in both boxes; with other words in one of them it is another embedding, and the erasure holds in part.
+pair of texts what the original draws given M c and M p, to {difference:.0e}. How far M c has gone from c to
+the embedding of the anchor's words in the same boxes: {shares}. What was erased is the pair with the words in both
+boxes; with other words in one of them it is another embedding, and the erasure holds in part.
 """
 
 
