@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -74,6 +75,14 @@ def test_of_a_plain_prompt_nothing_is_said(client: Client, object_info: Mapping[
         text = result.text(node)[0].replace("\n", " ")
         assert "holds this erasure in full" in text
         assert not [way.says for way in WAYS if way.says and way.says in text]
+
+
+def test_the_page_has_every_way() -> None:
+    page = (ROOT / "docs" / "prompting.md").read_text("utf-8")
+    for way in WAYS:
+        assert re.search(rf"^\| {re.escape(way.name)} \| .*{way.outcome}.*, {re.escape(way.reason)} \|", page, re.M), (
+            way.name
+        )
 
 
 def test_the_two_boxes_of_sdxl(client: Client, findings: dict[str, Any]) -> None:
