@@ -68,14 +68,14 @@ WAYS = (
     Way(
         "clip skip before the prompt alone",
         HOLDS,
-        "the embeddings are not those that were erased: it does here, count on nothing",
+        "though the embeddings are not those that were erased: count on nothing",
         skip_before_prompt,
         says="Prompts of this CLIP are not what was erased",
     ),
     Way(
         "clip skip before RECE Iterate alone",
         HOLDS,
-        "the words are erased as another text encoder gives them: count on nothing",
+        "though the words were erased as another text encoder gives them: count on nothing",
         skip_before_erasing,
     ),
     Way("`embedding:name`, the word's own", HOLDS, BY_TEXT, prompt(f"a red embedding:{SAME}")),
