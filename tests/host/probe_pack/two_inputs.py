@@ -101,22 +101,23 @@ class ProbePooledDifference(io.ComfyNode):
         return io.NodeOutput(float((one - other).norm() / one.norm()))
 
 
-class ProbeTokenDifference(io.ComfyNode):
-    """The norm of the difference of the token embeddings of two conditionings."""
+class ProbeTokenMove(io.ComfyNode):
+    """How far the tokens of a conditioning went to those of another: 0 where they are as they were, 1 there."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="ProbeTokenDifference",
+            node_id="ProbeTokenMove",
             category=CATEGORY,
-            inputs=[io.Conditioning.Input("first"), io.Conditioning.Input("second")],
+            inputs=[io.Conditioning.Input(name) for name in ("start", "moved", "goal")],
             outputs=[io.Float.Output()],
         )
 
     @classmethod
-    def execute(cls, first: Any, second: Any) -> io.NodeOutput:
-        one, other = (each[0][0].double().cpu() for each in (first, second))
-        return io.NodeOutput(float((one - other).norm()))
+    def execute(cls, start: Any, moved: Any, goal: Any) -> io.NodeOutput:
+        begin, reached, end = (each[0][0].double().cpu() for each in (start, moved, goal))
+        way = end - begin
+        return io.NodeOutput(float((way * (reached - begin)).sum() / way.square().sum()))
 
 
 class ProbeChangedWeights(io.ComfyNode):
@@ -148,4 +149,4 @@ def read_weights(model: Any) -> Any:
         yield name.removeprefix(PREFIX), comfy.lora.calculate_weight(attached, weight.cpu().float().clone(), name)
 
 
-TWO_INPUTS = (ProbeSdxl, ProbeLatentDifference, ProbePooledDifference, ProbeTokenDifference, ProbeChangedWeights)
+TWO_INPUTS = (ProbeSdxl, ProbeLatentDifference, ProbePooledDifference, ProbeTokenMove, ProbeChangedWeights)

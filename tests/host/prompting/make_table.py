@@ -26,10 +26,10 @@ An erasure is in the weights that read the text. Whatever becomes of a prompt be
 drawn then, the erasure holds as long as the concept comes as words to those weights. It does not hold where
 something brings the concept in by weights that were not erased, or takes the erasure out again.
 
-Circles are erased from the shapes model (`{targets}`) with the nodes' defaults. Original and erased model draw
-{count} pictures each of “{circle}”, or of what the row says, on {hosts}: how many show a circle. These are few
-pictures of a small model. They show what each way does to an erasure, not how often a large model draws what it
-forgot.
+Circles are erased from the shapes model (`{targets}`) with the nodes' defaults. Original and
+erased model draw {count} pictures each of “{circle}”, or of what the row says, on {hosts}: how many show a circle.
+These are few pictures of a small model. They show what each way does to an erasure, not how often a large model
+draws what it forgot.
 
 {table}
 
@@ -37,9 +37,10 @@ forgot.
 the last column. What hangs on a CONDITIONING (hooks, ControlNet) passes no node of this pack, so none can tell.
 
 **SDXL's two boxes** (CLIPTextEncodeSDXL). A shallow SDXL with random weights, erased in both inputs, draws of any
-pair of texts what the original draws given M c and M p, to {difference:.0e}. How far M c is from the embedding of
-the anchor's words in the same boxes, relative to how far c was: {shares}. What was erased is the pair with the
-words in both boxes; with other words in one of them it is another embedding, and the erasure holds in part.
+pair of texts what the original draws given M c and M p, to {difference:.0e}. How far M c has gone from c to
+the embedding of the anchor's words in the same boxes: {shares}.
+What was erased is the pair with the words in both boxes; with other words in one of them it is another embedding, and
+the erasure holds in part.
 """
 
 
@@ -52,7 +53,7 @@ def main() -> None:
 def make_page(found: Sequence[Mapping[str, Any]]) -> str:
     """The page, from the results on each host, oldest first."""
     hosts = [f"ComfyUI {each['host']}" for each in found]
-    head = ["way", "the erasure", "reason", *(f"original, erased, {host}" for host in hosts), "RECE Report says"]
+    head = ["way", "the erasure", *(f"original, erased, {host}" for host in hosts), "RECE Report says"]
     rows = [head, ["---"] * len(head), *(_make_row(way, found) for way in WAYS)]
     boxes = found[-1]["boxes"]
     return PAGE.format(
@@ -69,8 +70,8 @@ def make_page(found: Sequence[Mapping[str, Any]]) -> str:
 def _make_row(way: Way, found: Sequence[Mapping[str, Any]]) -> list[str]:
     counts = [each.get(way.name) for each in found]
     told = [f"{each['original']}, {each['erased']}" if each else "–" for each in counts]
-    outcome = f"**{way.outcome}**" if any(counts) else "not drawn"
-    return [way.name, outcome, way.reason, *told, f"“{way.says} …”" if way.says else "–"]
+    outcome = f"**{way.outcome}**, {way.reason}" if any(counts) else f"not drawn; expected: {way.outcome}, {way.reason}"
+    return [way.name, outcome, *told, f"“{way.says} …”" if way.says else "–"]
 
 
 if __name__ == "__main__":
