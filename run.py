@@ -134,7 +134,7 @@ def evaluate(more: list[str]) -> int:
 
 
 def torture(more: list[str]) -> int:
-    """Damaged files and strange texts for every parser, in minutes; in hours with --long: see `out/torture`."""
+    """Damaged files for every parser, death at every call of a save; in hours with --long: see `out/torture`."""
     return call([prepare_environment(), "-m", "torture", ROOT / "out" / "torture", *more], cwd=ROOT)
 
 

@@ -16,8 +16,7 @@ from safetensors.torch import save
 from rece_core.benchmarks.prompt_list import Case, read_prompt_list
 from rece_core.benchmarks.results_table import add_row, make_row, read_table
 from rece_core.checkpoints.checkpoint import open_checkpoint
-from rece_core.command_line.erase import write
-from rece_core.command_line.files import finish
+from rece_core.command_line.files import finish, finish_erase
 from rece_core.command_line.options import make_parser
 from rece_core.erasing.erasure import Erasure
 from rece_core.models.text_model import TextModel
@@ -160,7 +159,7 @@ def _write_erased(folder: Path, share: float = 1.0) -> None:
     files = [str(folder / f"{name}.safetensors") for name in ("input", "output", "erasure")]
     options = make_parser().parse_args(["erase", *files[:2], "--target", "a", "--save-erasure", files[2]])
     checkpoint = open_checkpoint(options.input)
-    write(options, checkpoint, _make_erasure_of(checkpoint.model, share))
+    finish_erase(options, checkpoint, _make_erasure_of(checkpoint.model, share))
 
 
 def _write_applied(folder: Path) -> None:

@@ -10,22 +10,20 @@ from pathlib import Path
 import psutil
 from torch import Tensor
 
-from ..checkpoints.checkpoint import Checkpoint, open_checkpoint
+from ..checkpoints.checkpoint import open_checkpoint
 from ..checkpoints.clip_texts import CheckpointTexts
 from ..checkpoints.stored_encoders import find_encoders
 from ..checkpoints.tokenizer_files import load_tokenizer
-from ..erasing.erasure import Erasure
 from ..erasing.memory import bound_erasure
 from ..erasing.pipeline import erase_concepts, plan_erasure
 from ..erasing.schedule import Goals, apply_schedule, resolve_concepts, resolve_settings
 from ..erasing.settings import AUTO, EditSettings, EraseSettings
-from ..sharing.erasure_file import save_erasure
 from ..storage.text_file import read_lenient
 from ..texts.anchors import Describe, describe_words
 from ..texts.concepts import Concepts
 from ..texts.presets import PROBES
 from ..texts.prior import parse_captions
-from .files import check_files, finish
+from .files import check_files, finish_erase
 from .progress import show_progress
 
 
@@ -57,15 +55,7 @@ def run(options: Namespace) -> str:
         sys.stderr.write(f"warning: {warning}.\n")
     with show_progress() as progress:
         erasure = erase_concepts(plan, progress, on_encoded=texts.release)
-    return write(options, checkpoint, erasure)
-
-
-def write(options: Namespace, checkpoint: Checkpoint, erasure: Erasure) -> str:
-    """Write the checkpoint, then the erasure, as far as they are asked for, and return the report."""
-    report = finish(options, checkpoint, erasure)
-    if options.save_erasure and not options.dry_run:
-        save_erasure(erasure, options.save_erasure)
-    return report
+    return finish_erase(options, checkpoint, erasure)
 
 
 def read_concepts(options: Namespace) -> Concepts:

@@ -12,6 +12,7 @@ from ..checkpoints.checkpoint import Checkpoint
 from ..checkpoints.checkpoint_writer import Written, write_erased
 from ..erasing.erasure import Erasure
 from ..reporting.description import describe_erasure
+from ..sharing.erasure_file import save_erasure
 from ..sharing.provenance import describe_provenance
 from ..storage.atomic_file import find_target
 from ..storage.disk_space import require_space
@@ -46,6 +47,14 @@ def finish(options: Namespace, checkpoint: Checkpoint, erasure: Erasure, strengt
         return json.dumps(told, ensure_ascii=False, indent=2)
     notes = [note] if note else []
     return "\n".join([describe_erasure(erasure), "", *notes, *_describe(path, strength, written)])
+
+
+def finish_erase(options: Namespace, checkpoint: Checkpoint, erasure: Erasure) -> str:
+    """The same where the erasure is new, and may be asked for as a file of its own, which is written last."""
+    report = finish(options, checkpoint, erasure)
+    if options.save_erasure and not options.dry_run:
+        save_erasure(erasure, options.save_erasure)
+    return report
 
 
 def _check_new(path: Path, options: Namespace) -> None:

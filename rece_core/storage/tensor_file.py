@@ -6,6 +6,7 @@ tensor are read where they lie, which also says where the bytes of all the other
 
 from __future__ import annotations
 
+import errno
 import json
 import struct
 from collections.abc import Mapping
@@ -164,6 +165,9 @@ def _check(path: Path) -> None:
     try:
         with safe_open(path, framework="numpy"):  # PyTorch's would reserve memory for all of the file
             pass
+    except OSError as error:  # which the library words otherwise than the system
+        why = error.strerror or "it could be read a moment ago, and now it can't"
+        raise OSError(error.errno or errno.EIO, why, str(path)) from error
     except SafetensorError as error:
         pickled = path.suffix.lower() in (".ckpt", ".pt", ".pth", ".bin")
         fix = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import struct
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from rece_core.storage import tensor_file
 from rece_core.storage.checksum import PLACEHOLDER
 from rece_core.storage.tensor_file import FLOATS, open_tensor_file
 from rece_core.storage.tensor_rewrite import rewrite_tensors
@@ -157,3 +159,15 @@ def test_an_interruption_leaves_nothing_and_the_old_file(path: Path, tmp_path: P
             rewrite_tensors(open_tensor_file(path), out, {"ü": fail}, {})
     assert path.read_bytes() == old
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_file_that_goes_while_it_is_opened(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library's error has a text alone, which nobody can ask for its number or its file."""
+
+    def open_nothing(path: Path, framework: str) -> object:
+        return safe_open(path.with_name("gone"), framework=framework)
+
+    monkeypatch.setattr(tensor_file, "safe_open", open_nothing)
+    with pytest.raises(OSError, match="read a moment ago") as raised:
+        open_tensor_file(path)
+    assert (raised.value.errno, raised.value.filename) == (errno.EIO, str(path))
