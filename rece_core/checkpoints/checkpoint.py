@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..erasing.erasure import Erasure, Part
+from ..models.foreign_formats import recognise_names
 from ..models.text_entries import TextEntry, find_family
 from ..models.text_model import TextModel
 from ..models.weights import Weight
@@ -52,8 +53,11 @@ def open_checkpoint(path: Path) -> Checkpoint:
     try:
         family = find_family(shapes)
     except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from error
+        foreign = recognise_names(file.types)
+        raise ValueError(f"{path.name}: {foreign.refuse('this model') if foreign else error}") from error
 
+    for entry in family.entries:
+        _refuse_foreign(file, entry.name if entry.name in file.tensors else MODEL + entry.name)
     for entry in family.entries if inside else ():
         file.dtype_of(MODEL + entry.name)  # weights that can't be read are told at once
 
@@ -63,6 +67,14 @@ def open_checkpoint(path: Path) -> Checkpoint:
             yield read_entry(file, entry)
 
     return Checkpoint(file, TextModel(family, shapes, read))
+
+
+def _refuse_foreign(file: TensorFile, name: str) -> None:
+    """ValueError where the weight `name` is stored in a format of other programs, by what lies beside it."""
+    layer = name.removesuffix("weight")
+    foreign = recognise_names({each: dtype for each, dtype in file.types.items() if each.startswith(layer)})
+    if foreign:
+        raise ValueError(f"{file.path.name}: {foreign.refuse(name)}")
 
 
 def read_entry(file: TensorFile, entry: TextEntry) -> Weight:
