@@ -18,7 +18,7 @@ def find_foreign(model: Any) -> Format | None:
 
 def recognise(layer: Any) -> Format | None:
     """The format of others that one layer is stored in, by its class, its weight's, and what both have; or None."""
-    weight = vars(layer).get("weight", layer._parameters.get("weight"))
+    weight = getattr(layer, "weight", None)
 
     def has(part: str) -> bool:
         if part == INT8:

@@ -9,12 +9,13 @@ async def comfy_entrypoint() -> Any:
     """The host's way in; everything of the host is imported only here."""
     from comfy_api.latest import ComfyExtension
 
+    from .foreign import ProbeForeignModel
     from .golden import ProbeGoldenCase
     from .probes import PROBES
     from .two_inputs import TWO_INPUTS
 
     class Probes(ComfyExtension):
         async def get_node_list(self) -> list[Any]:
-            return [*PROBES, *TWO_INPUTS, ProbeGoldenCase]
+            return [*PROBES, *TWO_INPUTS, ProbeGoldenCase, ProbeForeignModel]
 
     return Probes()
