@@ -1,4 +1,4 @@
-"""Formats that only other programs' layers can read: known by names in files and by layers, and told in one sentence."""
+"""Formats that only other programs' layers can read: known by names in files and by layers, told in one sentence."""
 
 from __future__ import annotations
 

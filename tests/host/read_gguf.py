@@ -34,10 +34,10 @@ def main(host: str, pack: str, file: str) -> None:
     comfy.cli_args.args.cpu = True  # before anything else of the host asks for a device
 
     import folder_paths
+    from gguf_files import QUANTISATIONS, read_transformer, write_gguf  # beside this script
 
     from emoji.compact import WEIGHTS
     from emoji.family import register
-    from gguf_files import QUANTISATIONS, read_transformer, write_gguf  # beside this script
 
     logging.disable(logging.ERROR)
     torch.set_num_threads(1)

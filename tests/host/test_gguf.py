@@ -76,9 +76,9 @@ class GgufGraph(Graph):
         self.model = self.add("UnetLoaderGGUF", unet_name=f"{quantisation}.gguf")[0]
 
     def erase(self, model: Output) -> Node:
-        """RECE Iterate with its defaults."""
+        """RECE Iterate, one epoch."""
         concepts = self.add("ReceConcepts", kind="custom", targets=f"{TARGET} => {ANCHOR}")
-        return self.add("ReceIterate", model=model, clip=self.clip, concepts=concepts[0])
+        return self.add("ReceIterate", model=model, clip=self.clip, concepts=concepts[0], schedule="manual", epochs=1)
 
     def draw(self, model: Output, text: str = TARGET, *, again: bool = False) -> Node:
         """A picture; `again`: drawn once more, where the host would show the one it has."""

@@ -110,7 +110,9 @@ class ProbeForeignModel(io.ComfyNode):
         other.set_inference_dtype(torch.float32, None)
         made = other.get_model({})
         fill(made.diffusion_model, 0)
-        names = [name for name, _ in made.diffusion_model.named_modules() if name.endswith(("attn2.to_k", "attn2.to_v"))]
+        names = [
+            name for name, _ in made.diffusion_model.named_modules() if name.endswith(("attn2.to_k", "attn2.to_v"))
+        ]
         for name in names if format != "none" else ():
             layer = made.diffusion_model.get_submodule(name)
             made.diffusion_model.set_submodule(name, FORMATS[format](layer.weight))
