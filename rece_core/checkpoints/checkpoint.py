@@ -56,8 +56,9 @@ def open_checkpoint(path: Path) -> Checkpoint:
         foreign = recognise_names(file.types)
         raise ValueError(f"{path.name}: {foreign.refuse('this model') if foreign else error}") from error
 
+    types = file.types
     for entry in family.entries:
-        _refuse_foreign(file, entry.name if entry.name in file.tensors else MODEL + entry.name)
+        _refuse_foreign(path, types, MODEL + entry.name if inside else entry.name)
     for entry in family.entries if inside else ():
         file.dtype_of(MODEL + entry.name)  # weights that can't be read are told at once
 
@@ -69,12 +70,12 @@ def open_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(file, TextModel(family, shapes, read))
 
 
-def _refuse_foreign(file: TensorFile, name: str) -> None:
+def _refuse_foreign(path: Path, types: Mapping[str, str], name: str) -> None:
     """ValueError where the weight `name` is stored in a format of other programs, by what lies beside it."""
     layer = name.removesuffix("weight")
-    foreign = recognise_names({each: dtype for each, dtype in file.types.items() if each.startswith(layer)})
+    foreign = recognise_names({each: dtype for each, dtype in types.items() if each.startswith(layer)})
     if foreign:
-        raise ValueError(f"{file.path.name}: {foreign.refuse(name)}")
+        raise ValueError(f"{path.name}: {foreign.refuse(name)}")
 
 
 def read_entry(file: TensorFile, entry: TextEntry) -> Weight:

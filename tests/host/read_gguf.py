@@ -127,7 +127,7 @@ def measure_computed(model: Any, edited: Any, names: list[str]) -> float:
     return (error / sum(float(change.square().sum()) for change in changes[0].values())) ** 0.5
 
 
-def refuse_all(model: Any) -> dict[str, str]:
+def refuse_all(model: Any) -> dict[str, Any]:
     """What is said of a GGUF model merged into another, saved as a checkpoint, or read by a layer that is not known."""
     host_weights, host_gguf = import_host("host_weights"), import_host("host_gguf")
     name = next(name for name in host_weights.list_shapes(model, PREFIX) if name.endswith("txt_in.weight"))
@@ -135,12 +135,25 @@ def refuse_all(model: Any) -> dict[str, str]:
     merged = model.clone()
     merged.add_patches({name: model.get_key_patches(name)[name]}, 0.5, 0.5)
     said["merged"] = say(host_weights.require_readable, merged, [name])
+    said["merged first"] = merge_first(model, name)
     layer = model.model.get_submodule(name.rpartition(".")[0])
     plain = torch.nn.Linear(1, 1)
     plain.weight = layer.weight
     model.model.set_submodule(name.rpartition(".")[0], plain)
     said["unknown layer"] = say(host_weights.read_weight, model, name)
     return said
+
+
+def merge_first(model: Any, name: str) -> dict[str, float]:
+    """How far what is read of a GGUF model, merged half and half with floats, is from the half and from its layer's."""
+    read = import_host("host_weights").read_weight
+    own = read(model, name)
+    other = torch.randn(own.shape, generator=torch.Generator().manual_seed(1))
+    merged = model.clone()
+    merged.add_patches({name: [(other, lambda weight, **_: weight)]}, 0.5, 0.5)
+    found = read(merged, name)
+    computed = compute(merged, [name], torch.float32)[name]
+    return {"half": relative(found, (own + other) / 2), "layer": relative(found, computed)}
 
 
 def make_factors(names: list[str], shapes: Mapping[str, tuple[int, ...]]) -> Factors:

@@ -151,6 +151,7 @@ def test_floats_of_a_gguf_file_are_rounded_as_the_host_does(found: Mapping[str, 
 def test_what_can_not_be_is_told(found: Mapping[str, Any], reader: str) -> None:
     refused = found["refused"]
     assert "the second of them from a GGUF file" in refused["merged"]
+    assert max(refused["merged first"].values()) <= 1e-6, "the way out that it names"
     assert "(GGUF Q8_0)" in refused["saved"] and "RECE Save Erasure" in refused["saved"]
     assert "stored as GGUF Q8_0 (GGMLTensor), which only the nodes" in refused["unknown layer"]
 
