@@ -28,7 +28,16 @@ from ..rece_core.models.text_model import TextModel
 from ..rece_core.models.weights import Weight
 from ..rece_core.progress import OnStep, Progress
 from ..rece_core.reporting.description import Rounding
-from .host_weights import DIFFUSION_MODEL, list_marks, list_shapes, measure_rounding, read_beneath, read_weight
+from .host_foreign import find_foreign
+from .host_weights import (
+    DIFFUSION_MODEL,
+    list_marks,
+    list_shapes,
+    measure_rounding,
+    read_beneath,
+    read_weight,
+    require_readable,
+)
 
 ATTACHED_TOLERANCE = 1e-6  # of the attached low-rank form: below the rounding of the weights it is added to
 SHOWN_EVERY = 0.2  # seconds
@@ -98,7 +107,14 @@ class HostModel:
         """
         self.model, self.device = model, model.load_device
         shapes = list_shapes(model, DIFFUSION_MODEL)
-        family = find_family(shapes, text_weights, type(model.model).__name__)
+        try:
+            family = find_family(shapes, text_weights, type(model.model).__name__)
+        except ValueError as error:
+            foreign = find_foreign(model)
+            if foreign is None:
+                raise
+            raise ValueError(foreign.refuse("this model")) from error
+        require_readable(model, (entry.name for entry in family.entries))
         names = {name for preprocessor in family.preprocessors.values() for name in preprocessor.weights}
         weights = {name: read_weight(model, name) for name in names}
         self.described = TextModel(family, shapes, self.read, weights)

@@ -18,6 +18,8 @@ from torch import Tensor
 from ..rece_core.progress import OnStep
 from ..rece_core.reporting.description import Rounding
 from ..rece_core.storage.disk_space import describe_size
+from .host_foreign import recognise
+from .host_gguf import describe_packed, find_computing_type, is_packed, unpack
 
 DIFFUSION_MODEL = "diffusion_model."  # where the host keeps the diffusion model's weights
 
@@ -56,6 +58,14 @@ def list_marks(model: Any, name: str) -> Iterator[Any]:
             yield value.erasure
 
 
+def require_readable(model: Any, names: Iterable[str]) -> None:
+    """ValueError where one of the weights `names` is stored in a way that only other custom nodes can read."""
+    for name in names:
+        _, _, convert = comfy.model_patcher.get_key_weight(model.model, name)
+        _check_readable(model, name, _find_original(model, name), convert)
+        _check_merged(model, name)
+
+
 def copy_weights(model: Any, prefix: str = "") -> dict[str, Tensor]:
     """The weights of `model` below `prefix` with all patches, float32 on the device the host computes on.
 
@@ -87,25 +97,47 @@ def measure_rounding(
     to fp8 can take longer than the erasure.
 
     It is what the host itself rounds to when it puts patches into weights or saves them; where it computes with patches
-    on the fly, as with little memory, nothing is added.
+    on the fly, as with little memory, nothing is added. To weights of GGUF files patches are added at each step, in the
+    type that the model computes in: what of the edit is not there then is what rounding adds to it.
     """
     types: dict[str, None] = {}
+    computed_in: torch.dtype | None = None
     added = change = 0.0
     for name in names:
         on_step(f"round {name.removeprefix(DIFFUSION_MODEL)}")
         before, after = (read_weight(each, name, device) for each in (model, edited))
-        types[describe_type(_find_original(model, name))] = None
-        added += float((_store(edited, name, after) - after).square().sum())
+        stored = _find_original(model, name)
+        types[describe_type(stored)] = None
+        if is_packed(stored):
+            computed_in = find_computing_type(model)
+            kept, meant = (_compute(each, name, before.device, computed_in) for each in (edited, model))
+            error = (kept - meant) - (after - before)
+        else:
+            error = _store(edited, name, after) - after
+        added += float(error.square().sum())
         change += float((after - before).square().sum())
-    return Rounding(tuple(types), (added / change) ** 0.5 if change else 0.0)
+    told = describe_dtype(computed_in) if computed_in else None
+    return Rounding(tuple(types), (added / change) ** 0.5 if change else 0.0, told)
 
 
 def describe_type(stored: Tensor) -> str:
-    """The storage type in words: `float16`, or what the host calls the layout of a quantised tensor."""
+    """The storage type in words: `float16`, or what the host calls the layout of a quantised tensor, or `GGUF Q4_K`."""
+    if is_packed(stored):
+        return describe_packed(stored)
     layout = getattr(stored, "_layout_cls", None) or getattr(stored, "_layout_type", None)
     if layout is None:
-        return str(stored.dtype).removeprefix("torch.")
+        return describe_dtype(stored.dtype)
     return str(getattr(layout, "__name__", layout)).removesuffix("Layout")
+
+
+def describe_dtype(dtype: torch.dtype) -> str:
+    """The type of numbers in words: `float16`."""
+    return str(dtype).removeprefix("torch.")
+
+
+def _compute(model: Any, name: str, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """A weight of a GGUF file as its layer computes with it in `dtype`, patches included, float32."""
+    return unpack(model, name, _find(model, name), device, dtype, model.patches.get(name, ())).float()
 
 
 def _store(model: Any, name: str, weight: Tensor) -> Tensor:
@@ -122,7 +154,7 @@ def _widen(stored: Tensor, device: torch.device, convert: Any) -> Tensor:
     """What `stored` stands for, a new float32 tensor on `device`; `convert` is its layer's, None where it has none."""
     if hasattr(stored, "_layout_params"):  # ComfyUI 0.3.75 can't cast what is quantised before it is converted
         return stored.dequantize().to(device, torch.float32, copy=True)
-    weight = comfy.model_management.cast_to_device(stored, device, torch.float32, copy=True)
+    weight = comfy.model_management.cast_to_device(stored, device, torch.float32, copy=True).as_subclass(Tensor)
     return (convert(weight, inplace=True) if convert is not None else weight).float()
 
 
@@ -137,7 +169,8 @@ def _read_stored(model: Any, name: str, device: torch.device | None) -> Tensor:
     _, _, convert = comfy.model_patcher.get_key_weight(model.model, name)
     stored = _find_original(model, name)
     _check_readable(model, name, stored, convert)
-    return _widen(stored, device or model.load_device, convert)
+    device = device or model.load_device
+    return unpack(model, name, stored, device) if is_packed(stored) else _widen(stored, device, convert)
 
 
 def _list_values(patches: Sequence[Any]) -> Iterator[Any]:
@@ -190,6 +223,11 @@ def _find_original(model: Any, name: str) -> Tensor:
 
 def _check_readable(model: Any, name: str, stored: Tensor, convert: Any) -> None:
     layer = comfy.utils.get_attr(model.model, name.rpartition(".")[0])
+    if is_packed(stored) and hasattr(layer, "get_weight"):
+        return
+    foreign = recognise(layer) if name.endswith(".weight") and not hasattr(stored, "_layout_params") else None
+    if foreign:
+        raise ValueError(foreign.refuse(name))
     if convert is None and name.endswith(".weight") and not stored.is_floating_point():
         raise ValueError(
             f"{name} is stored as {describe_type(stored)} ({type(stored).__name__}), which only the nodes that loaded "
@@ -200,4 +238,13 @@ def _check_readable(model: Any, name: str, stored: Tensor, convert: Any) -> None
         raise ValueError(
             f"{name} reads the text rescaled channel by channel (AWQ smoothing), where an erasure does not fit. Use a "
             "file of the same model that was quantised without smoothing."
+        )
+
+
+def _check_merged(model: Any, name: str) -> None:
+    """ValueError where a GGUF model was merged into this one, whose bytes the host takes for numbers."""
+    if any(isinstance(value, list) and is_packed(value[0][0]) for _, value, *_ in model.patches.get(name, [])):
+        raise ValueError(
+            f"{name} is merged from two models, the second of them from a GGUF file, whose bytes ComfyUI takes for "
+            "weights. Connect that model first to the merging node, or merge the unquantised ones."
         )

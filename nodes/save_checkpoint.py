@@ -10,6 +10,7 @@ from ..rece_core.sharing.provenance import describe_chain
 from .file_names import check_file_name
 from .host import HostModel, show_on_node, start_progress
 from .host_checkpoint import write_checkpoint
+from .host_gguf import require_savable
 from .host_memory import explain_out_of_memory
 from .host_texts import fingerprint_encoder
 from .optional_widgets import optional_widgets
@@ -55,6 +56,7 @@ class ReceSaveCheckpoint(io.ComfyNode):
     @explain_out_of_memory()
     def execute(cls, model, clip, vae, erasure, filename_prefix) -> io.NodeOutput:
         check_file_name(filename_prefix)
+        require_savable(model)
         note = erasure.check_encoder(fingerprint_encoder(clip))
         held = list_held(HostModel(model, erasure.text_weights), erasure)
         extra = cls.hidden.extra_pnginfo or {}

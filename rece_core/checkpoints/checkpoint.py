@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..erasing.changes import list_weight_changes, pick_columns
 from ..erasing.erasure import Erasure
+from ..models.foreign_formats import recognise_names
 from ..models.text_entries import TextEntry, find_family
 from ..models.text_model import TextModel
 from ..models.weights import Weight
@@ -68,8 +69,12 @@ def open_checkpoint(path: Path) -> Checkpoint:
     try:
         family = find_family(shapes)
     except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from error
+        foreign = recognise_names(file.types)
+        raise ValueError(f"{path.name}: {foreign.refuse('this model') if foreign else error}") from error
 
+    types = file.types
+    for entry in family.entries:
+        _refuse_foreign(path, types, MODEL + entry.name if inside else entry.name)
     for entry in family.entries if inside else ():
         file.dtype_of(MODEL + entry.name)  # weights that can't be read are told at once
 
@@ -97,6 +102,14 @@ def open_model(path: Path) -> TensorFile:
     except ValueError:
         return file
     return make_view(path, {MODEL + host: (file, name) for name, host in named.items()})
+
+
+def _refuse_foreign(path: Path, types: Mapping[str, str], name: str) -> None:
+    """ValueError where the weight `name` is stored in a format of other programs, by what lies beside it."""
+    layer = name.removesuffix("weight")
+    foreign = recognise_names({each: dtype for each, dtype in types.items() if each.startswith(layer)})
+    if foreign:
+        raise ValueError(f"{path.name}: {foreign.refuse(name)}")
 
 
 def read_entry(file: TensorFile, entry: TextEntry) -> Weight:

@@ -94,15 +94,23 @@ NEGLIGIBLE = 1e-3  # of the edit
 
 @dataclass(frozen=True)
 class Rounding:
-    """types: of the edited weights, in their order. added: ‖round(W') − W'‖ / ‖W' − W‖ over all of them together."""
+    """types: of the edited weights, in their order. added: ‖round(W') − W'‖ / ‖W' − W‖ over all of them together.
+
+    computed_in: the type in which the edit is added at each step to weights that stay as they are stored, those of GGUF
+    files; None where there are none.
+    """
 
     types: tuple[str, ...]
     added: float
+    computed_in: str | None = None
 
     def describe(self) -> str:
         """One line for a report; it says what to do where the rounding is as large as the edit."""
-        kept = f"weights are stored as {', '.join(self.types)}"
+        kept, rounding = f"weights are stored as {', '.join(self.types)}", "rounding them"
+        if self.computed_in:
+            kept += f"; to what those of GGUF stand for the edit is added at each step, in {self.computed_in}"
+            rounding = "rounding"
         if self.added <= NEGLIGIBLE:
-            return f"{kept}: rounding them adds under {NEGLIGIBLE:.1%} to the edit"
+            return f"{kept}: {rounding} adds under {NEGLIGIBLE:.1%} to the edit"
         advice = "; edit a wider copy of the model where you can" if self.added >= 1 else ""
-        return f"{kept}: rounding them adds noise of {self.added:.2g} times the edit{advice}"
+        return f"{kept}: {rounding} adds noise of {self.added:.2g} times the edit{advice}"

@@ -63,6 +63,11 @@ class TensorFile:
         return {name: stored.shape for name, stored in self.tensors.items()}
 
     @property
+    def types(self) -> dict[str, str]:
+        """The storage type of each tensor by name, as the format calls it."""
+        return {name: stored.dtype for name, stored in self.tensors.items()}
+
+    @property
     def data_stop(self) -> int:
         """The byte behind the last, which is the size of the file."""
         return max((stored.stop for stored in self.tensors.values()), default=self.data_start)
@@ -111,6 +116,7 @@ def open_tensor_file(path: Path) -> TensorFile:
     """
     with open(path, "rb") as file:  # says in the system's words why a file cannot be read
         head = file.read(HEADER_LENGTH.size)
+        _check_format(path, head)
         _check_length(path, head)
         _check(path)
         (length,) = HEADER_LENGTH.unpack(head)
@@ -126,6 +132,14 @@ def open_tensor_file(path: Path) -> TensorFile:
         _check_tensor(path, name, stored)
     ordered = sorted(tensors.items(), key=lambda item: (item[1].start, item[1].stop))
     return TensorFile(path, dict(ordered), metadata, offset)
+
+
+def _check_format(path: Path, head: bytes) -> None:
+    if head.startswith(b"GGUF"):
+        raise ValueError(
+            f"{path.name} is a GGUF file; expected a safetensors file. Load it in ComfyUI by the nodes of "
+            "ComfyUI-GGUF, which RECE Iterate and RECE Apply Erasure read, or erase from the unquantised model."
+        )
 
 
 def _check_length(path: Path, head: bytes) -> None:

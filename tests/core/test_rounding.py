@@ -17,3 +17,10 @@ def test_little_rounding() -> None:
         "weights are stored as float16: rounding them adds under 0.1% to the edit"
     )
     assert Rounding(("bfloat16",), 0.02).describe().endswith("adds noise of 0.02 times the edit")
+
+
+def test_edits_that_are_added_at_each_step_are_told_as_such() -> None:
+    assert Rounding(("float16", "GGUF Q4_K"), 0.0079, "bfloat16").describe() == (
+        "weights are stored as float16, GGUF Q4_K; to what those of GGUF stand for the edit is added at each step, in "
+        "bfloat16: rounding adds noise of 0.0079 times the edit"
+    )

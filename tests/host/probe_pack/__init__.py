@@ -10,6 +10,7 @@ async def comfy_entrypoint() -> Any:
     from comfy_api.latest import ComfyExtension
     from server import PromptServer
 
+    from .foreign import ProbeForeignModel
     from .golden import ProbeGoldenCase
     from .old_route import read_anything
     from .patches import PATCHES
@@ -20,6 +21,6 @@ async def comfy_entrypoint() -> Any:
 
     class Probes(ComfyExtension):
         async def get_node_list(self) -> list[Any]:
-            return [*PROBES, *TWO_INPUTS, *PATCHES, ProbeGoldenCase]
+            return [*PROBES, *TWO_INPUTS, *PATCHES, ProbeGoldenCase, ProbeForeignModel]
 
     return Probes()
