@@ -58,10 +58,10 @@ def test_results_never_overwrite_what_is_not_theirs(library: Library, folder: Pa
     assert [path.name for path in (folder / "out").iterdir()] == ["sd1-001.safetensors"]
 
 
-def test_a_full_disk_is_told_before_any_work(
-    library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("rece_core.storage.disk_space.shutil.disk_usage", lambda _: type("Disk", (), {"free": 2_000_000}))
+def test_a_full_disk_is_told_before_any_work(library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "rece_core.storage.disk_space.shutil.disk_usage", lambda _: type("Disk", (), {"free": 2_000_000})
+    )
     code, _, err = library(write_plan(folder))
     assert code == 1 and "has 2 MB left" in err
     assert not (folder / "out").exists()
