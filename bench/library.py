@@ -1,8 +1,8 @@
 """A library on Ray beside `erase` one by one: `python -m bench.library FOLDER [--each 15] [--workers 1 2 4]`.
 
-Small checkpoints of four families (SD 1.x, SD 2.x, SDXL and its refiner) with random weights are made in FOLDER. Each is
-erased by `erase`, in this process and by itself; then by `library` here, on Ray with so many workers, and again with a
-worker killed in the middle. Results must be equal to the bit. A thread for each task, so that cores are compared alike.
+Small checkpoints of four families (SD 1.x, SD 2.x, SDXL and its refiner) with random weights are made in FOLDER. Each
+is erased by `erase`, by itself; then by `library` here, on Ray with so many workers, and again with a worker killed in
+the middle. Results must be equal to the bit. A thread for each task, so that cores are compared alike.
 """
 
 from __future__ import annotations
