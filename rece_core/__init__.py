@@ -1,7 +1,7 @@
 """Closed-form concept erasure: RECE (arXiv 2407.12383) on top of UCE (arXiv 2308.14761).
 
 The package knows tensors, and how to draw what they say: torch, safetensors, matplotlib, Pillow, and no host; the
-command line also transformers, tqdm and psutil. What a program needs of it is listed in `__all__`; docs/architecture.md
+command line also transformers, tqdm, psutil, PyYAML and filelock. What a program needs of it is listed in `__all__`; docs/architecture.md
 follows one erasure through the code.
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,9 +114,9 @@ def describe_plan(plan: LibraryPlan) -> str:
 
 def run_plan(plan: LibraryPlan, workers: Workers, manifest: Manifest, on_file: OnFile) -> Summary:
     """Do what is not done yet, as `manifest` knows it; `on_file` is told of each file and its size."""
-    _remove_partial(plan.output)
     items, failed, before = [], dict[Path, str](), 0
     jobs = {plan.output_of(each): _make_job(plan, each, plan.find_rule(each.name, None)) for each in plan.inputs}
+    _remove_partial(jobs)
 
     def fail(job: Job, error: str, tries: int) -> None:
         manifest.fail(job.output, error, tries)
@@ -155,7 +155,7 @@ def run_plan(plan: LibraryPlan, workers: Workers, manifest: Manifest, on_file: O
             done += 1
         else:
             fail(job, outcome.error, outcome.tries)
-    _remove_partial(plan.output)
+    _remove_partial(jobs)
     return Summary(before, done, failed, shared)
 
 
@@ -184,7 +184,13 @@ def _make_job(plan: LibraryPlan, source: Input, rule: Rule | None) -> Job:
     return Job(source, plan.output_of(source), plan.form, rule.recipe, plan.tokenizer, plan.threads)
 
 
-def _remove_partial(folder: Path) -> None:
-    """Remove what workers that were killed left half written; no other run writes here, see `hold_alone`."""
-    for path in folder.glob("*.partial"):
-        path.unlink(missing_ok=True)
+def _remove_partial(outputs: Iterable[Path]) -> None:
+    """Remove what workers that were killed left of `outputs`, half written; no other run writes here, see `hold_alone`.
+
+    Other files that are called partial are none of ours.
+    """
+    outputs = list(outputs)
+    names = {each.name for each in outputs}
+    for path in outputs[0].parent.glob("*.partial") if outputs else ():
+        if path.name.rsplit(".", 2)[0] in names:
+            path.unlink(missing_ok=True)

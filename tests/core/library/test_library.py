@@ -85,9 +85,10 @@ def test_a_run_that_was_killed_is_taken_up_again(library: Library, folder: Path)
     with closing(Manifest(folder / "out" / NAME)) as manifest:  # as it stands when a result is there and not yet noted
         manifest._database.execute("update files set state='waiting', bytes=null where output like '%sd1-000%'")
     (folder / "out" / "sd1-000.safetensors.77.partial").write_bytes(b"half")
+    (folder / "out" / "film.mp4.partial").write_bytes(b"another program's")
     assert "1 file done, 1 done before, 0 failed" in library(write_plan(folder))[1]
     assert read_results(folder / "out") == before
-    assert not list((folder / "out").glob("*.partial"))
+    assert [path.name for path in (folder / "out").glob("*.partial")] == ["film.mp4.partial"]
 
 
 def test_rules_are_chosen_by_name_and_family(library: Library, folder: Path) -> None:
