@@ -31,10 +31,10 @@ class OnRay:
         given = {"num_cpus": workers or None, "include_dashboard": None} if own else {"address": address}
         try:
             self._ray.init(logging_level=logging.ERROR, log_to_driver=False, **given)
-        except ConnectionError as error:
+        except Exception as error:  # Ray raises plain ones where a node takes too long to start
             raise ValueError(
-                f"no Ray cluster answers at {address!r} ({describe_error(error)}). Start one by 'ray start --head', or "
-                f"give '{LOCAL}'."
+                f"no Ray cluster answers or starts at {address!r} ({describe_error(error)}). Start one by 'ray start "
+                f"--head', or give '{LOCAL}'; on a busy machine RAY_raylet_start_wait_time_s=240 gives it more time."
             ) from error
         self.processors = int(self._ray.cluster_resources().get("CPU", 1))
         self._memory = max(node["Resources"].get("memory", 0) for node in self._ray.nodes() if node["Alive"])
