@@ -1,8 +1,8 @@
 """Closed-form concept erasure: RECE (arXiv 2407.12383) on top of UCE (arXiv 2308.14761).
 
 The package knows tensors, and how to draw what they say: torch, safetensors, matplotlib, Pillow, and no host; the
-command line also transformers, tqdm and psutil; `pipelines` uses what a pipeline of diffusers brings. What a program
-needs of it is listed in `__all__`; docs/architecture.md follows one erasure through the code.
+command line also transformers, tqdm, psutil, PyYAML and filelock; `pipelines` uses what a pipeline of diffusers brings.
+What a program needs of it is listed in `__all__`; docs/architecture.md follows one erasure through the code.
 """
 
 __version__ = "0.1.0"  # first, because modules imported below state it in the files they write

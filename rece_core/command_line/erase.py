@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
-from torch import Tensor
 
 from ..checkpoints.checkpoint import open_checkpoint
 from ..checkpoints.clip_texts import CheckpointTexts
+from ..checkpoints.recipe import Recipe, plan_recipe
 from ..checkpoints.stored_encoders import find_encoders
 from ..checkpoints.tokenizer_files import load_tokenizer
 from ..erasing.memory import bound_erasure
-from ..erasing.pipeline import erase_concepts, plan_erasure
+from ..erasing.pipeline import erase_concepts
 from ..erasing.schedule import Goals, apply_schedule, resolve_concepts, resolve_settings
 from ..erasing.settings import AUTO, EditSettings, EraseSettings
 from ..storage.text_file import read_lenient
-from ..texts.anchors import Describe, describe_words
 from ..texts.concepts import Concepts
 from ..texts.presets import PROBES
 from ..texts.prior import parse_captions
@@ -29,33 +27,25 @@ from .progress import show_progress
 
 def run(options: Namespace) -> str:
     """The report. Raises ValueError and OSError for what a user can fix, before the long work where it can be."""
-    concepts, (settings, goals) = read_concepts(options), read_settings(options)
+    recipe = read_recipe(options)
     checkpoint = open_checkpoint(options.input)
     encoders = find_encoders(checkpoint.file, checkpoint.model.family.name)
     check_files(options, checkpoint, options.save_erasure)
     texts = CheckpointTexts(checkpoint.file, encoders, load_tokenizer(options.tokenizer or checkpoint.words))
-
-    def make_words(describe: Describe, words: Sequence[str]) -> Tensor:
-        texts.expect(words)
-        return describe_words(describe, words)
-
-    plan = plan_erasure(
-        checkpoint.model,
-        texts,
-        concepts,
-        settings,
-        auto_ridges=options.ridge_scale == AUTO,
-        probes=options.probe or PROBES,
-        goals=goals,
-        pooled=options.pooled,
-        make_words=make_words,
-    )
-    texts.expect([*plan.texts.words, *plan.captions])
+    plan = plan_recipe(checkpoint, texts, recipe)
     if warning := bound_erasure(plan).compare(psutil.virtual_memory().available):
         sys.stderr.write(f"warning: {warning}.\n")
     with show_progress() as progress:
         erasure = erase_concepts(plan, progress, on_encoded=texts.release)
     return finish_erase(options, checkpoint, erasure)
+
+
+def read_recipe(options: Namespace) -> Recipe:
+    """What to erase and how, from options and the files they name."""
+    settings, goals = read_settings(options)
+    probes = tuple(options.probe or PROBES)
+    auto_ridges = options.ridge_scale == AUTO
+    return Recipe(read_concepts(options), settings, goals, auto_ridges, probes, options.pooled, options.copies)
 
 
 def read_concepts(options: Namespace) -> Concepts:

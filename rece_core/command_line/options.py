@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn
 
 from ..checkpoints.copies import ALIKE, CHOICES
 from ..erasing.schedule import SCHEDULES
@@ -30,13 +32,14 @@ def make_parser() -> ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_erase(commands.add_parser("erase", help="make a checkpoint forget concepts", formatter_class=_Wide))
     _add_apply(commands.add_parser("apply", help="apply an erasure that was saved", formatter_class=_Wide))
+    _add_library(commands.add_parser("library", help="erase from many checkpoints", formatter_class=_Wide))
     inspect = commands.add_parser("inspect", help="say what a file is", formatter_class=_Wide)
     inspect.add_argument("file", type=Path, help="a .safetensors file or a folder: a checkpoint, an erasure, a LoRA")
     inspect.add_argument("--json", action="store_true", help="print the answer as JSON")
     verify = commands.add_parser("verify", help="say whether files are as they were written", formatter_class=_Wide)
     verify.description = (
         "Compare files with the checksums in their headers. Exit code 0: all are whole; 1: one is damaged or was "
-        "altered; 3: one has no checksum."
+        "altered; 4: one has no checksum."
     )
     verify.add_argument("files", metavar="FILE", type=Path, nargs="+", help="a .safetensors file that this pack wrote")
     verify.add_argument("--json", action="store_true", help="print the answer as JSON")
@@ -56,14 +59,45 @@ def _add_erase(parser: ArgumentParser) -> None:
     what = "the checkpoint, a .safetensors file or a folder of diffusers; it stays as it is"
     parser.add_argument("input", metavar="IN", type=Path, help=what)
     parser.add_argument("output", metavar="OUT", type=Path, nargs="?", help="the checkpoint to write, of the same kind")
-    _add_concepts(parser)
-    _add_schedule(parser)
-    _add_edit(parser)
-    _add_protection(parser)
+    _add_recipe(parser)
     parser.add_argument(
         "--save-erasure", metavar="FILE", type=Path, help="also write the erasure, for RECE Load Erasure"
     )
     _add_files(parser)
+
+
+def make_recipe_parser() -> ArgumentParser:
+    """The parser of what an entry below `erase` in a plan may say: options of the command. It raises ValueError."""
+    parser = _Strict(add_help=False, allow_abbrev=False)
+    _add_recipe(parser)
+    _add_copies(parser.add_argument)
+    return parser
+
+
+class _Strict(ArgumentParser):
+    """One whose errors are raised, not printed."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(message)
+
+
+def _add_recipe(parser: ArgumentParser) -> None:
+    _add_concepts(parser)
+    _add_schedule(parser)
+    _add_edit(parser)
+    _add_protection(parser)
+
+
+def _add_library(parser: ArgumentParser) -> None:
+    parser.description = (
+        "Erase concepts from all checkpoints that a plan names, and write what is left in each into a table; "
+        "docs/library.md says what a plan may say. What was done is not done again."
+    )
+    parser.add_argument("plan", metavar="PLAN", type=Path, help="the plan, a YAML file")
+    parser.add_argument("--dry-run", action="store_true", help="check the plan and say what it would take")
+    where = "work on a Ray cluster: its address, 'auto' for the one of this machine, 'local' for one of its own"
+    parser.add_argument("--ray", metavar="ADDRESS", default="", help=where)
+    parser.add_argument("--workers", type=int, default=0, help="with --ray local: how many processes (default: a core)")
 
 
 def _add_apply(parser: ArgumentParser) -> None:
@@ -83,15 +117,15 @@ def _add_files(parser: ArgumentParser) -> None:
         "vocab.json and merges.txt of CLIP (default: those of the ComfyUI around this pack, or that transformers has)"
     )
     add("--tokenizer", metavar="FOLDER", type=Path, help=where)
-    add(
-        "--copies",
-        choices=CHOICES,
-        default=ALIKE,
-        help="copies of weights in the file, such as model_ema: erase them alike, or drop them (default: alike)",
-    )
+    _add_copies(add)
     add("--overwrite", action="store_true", help="replace files that are there already")
     add("--dry-run", action="store_true", help="do everything but write; OUT may be left out")
     add("--json", action="store_true", help="print the result as JSON instead of a table")
+
+
+def _add_copies(add: Callable[..., Any]) -> None:
+    copies = "copies of weights in the file, such as model_ema: erase them alike, or drop them (default: alike)"
+    add("--copies", choices=CHOICES, default=ALIKE, help=copies)
 
 
 def _add_concepts(parser: ArgumentParser) -> None:

@@ -13,13 +13,14 @@ from torch import Tensor
 from tests.core.random_models import randn
 
 WORDS = 49408  # CLIP's vocabulary, whose last two tokens are start and end
-WIDTHS = {"sd1": 768, "sd2": 1024, "sdxl": 2048}
+WIDTHS = {"sd1": 768, "sd2": 1024, "sdxl": 2048, "refiner": 1280}
+POOLED = {"sdxl": 2816, "refiner": 2560}  # with what tells the size of the picture
 ATTENTION = "model.diffusion_model.input_blocks.{}.1.transformer_blocks.0.attn2."
 LAYERS = 2  # of every text encoder
 
 
 def make_checkpoint(kind: str, dtype: torch.dtype = torch.float16, in_channels: int = 4) -> dict[str, Tensor]:
-    """The weights of a small checkpoint of `kind`, one of sd1, sd2, sdxl."""
+    """The weights of a small checkpoint of `kind`, one of sd1, sd2, sdxl, refiner."""
     return make_model(kind, dtype, in_channels) | make_encoders(kind)
 
 
@@ -34,8 +35,8 @@ def make_model(kind: str, dtype: torch.dtype = torch.float16, in_channels: int =
         weights[f"{start}to_v.weight"] = randn(seed + 2, rows, width) / width**0.5
         weights[f"{start}to_out.0.weight"] = randn(seed + 3, rows, rows)
         weights[f"{start}to_out.0.bias"] = randn(seed + 4, rows)
-    if kind == "sdxl":
-        weights["model.diffusion_model.label_emb.0.0.weight"] = randn(5, 16, 2816) / 2816**0.5
+    if kind in POOLED:
+        weights["model.diffusion_model.label_emb.0.0.weight"] = randn(5, 16, POOLED[kind]) / POOLED[kind] ** 0.5
         weights["model.diffusion_model.label_emb.0.0.bias"] = randn(6, 16)
     weights["first_stage_model.decoder.conv_in.weight"] = randn(7, 4, 4, 3, 3)
     return {name: weight.to(dtype) for name, weight in weights.items()}

@@ -1,0 +1,60 @@
+"""Small libraries of checkpoints, plans for them, and how the tests compare results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from rece_core.storage.tensor_file import open_tensor_file
+from tests.core.checkpoints import make_checkpoint, save_checkpoint, save_tokenizer
+
+RULE = {"target": "a cat => a dog", "as-typed": True, "schedule": "manual", "epochs": 1, "captions": "captions.txt"}
+
+
+def make_library(folder: Path, kinds: tuple[str, ...] = ("sd1",), each: int = 2) -> Path:
+    """`each` checkpoints of each kind with weights of their own below models/, and what a plan needs beside them."""
+    (folder / "models").mkdir(parents=True)
+    save_tokenizer(folder / "words")
+    (folder / "captions.txt").write_text("a house\nthe sea\na red car\n", "utf-8")
+    for kind in kinds:
+        weights = make_checkpoint(kind)
+        for number in range(each):
+            varied = {name: w * (1 + number / 8) if ".attn2.to_" in name else w for name, w in weights.items()}
+            save_checkpoint(folder / "models" / f"{kind}-{number:03}.safetensors", varied)
+    return folder
+
+
+def write_plan(folder: Path, **keys: Any) -> Path:
+    """A plan for the library in `folder`, with other `keys`; None leaves one out."""
+    told = {"inputs": ["models"], "output": "out", "erase": [RULE], "tokenizer": "words", **keys}
+    path = folder / "plan.yaml"
+    path.write_text(yaml.safe_dump({key: value for key, value in told.items() if value is not None}), "utf-8")
+    return path
+
+
+def read_results(folder: Path) -> dict[str, bytes]:
+    """The bytes of every result, by name."""
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.safetensors"))}
+
+
+def assert_same_erasure(ours: Path, theirs: Path) -> None:
+    """Weights equal to the bit, and the header but for the seconds that an edit took."""
+    first, second = load_file(ours), load_file(theirs)
+    assert list(first) == list(second)
+    for name, weight in first.items():
+        assert torch.equal(weight.view(torch.uint8), second[name].view(torch.uint8)), name
+    assert _without_seconds(ours) == _without_seconds(theirs)
+
+
+def _without_seconds(path: Path) -> dict[str, Any]:
+    header = dict(open_tensor_file(path).metadata)
+    parts = json.loads(header.pop("parts"))
+    for part in parts.values():
+        for epoch in part["epochs"]:
+            del epoch["seconds"]
+    return {**header, "parts": parts}
