@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import requests
@@ -69,8 +69,13 @@ FOCUSED = """() => {
   return [tagName.toLowerCase(), value || textContent];
 }"""
 
+# Whether a template is the workflow on the screen, with all its nodes; opened twice, it has a number behind its name.
+OPENED = """([name, types]) =>
+  app.extensionManager.workflow.activeWorkflow?.filename.replace(/ \\(\\d+\\)$/, "") === name &&
+  JSON.stringify(app.graph.nodes.map(({ type }) => type).toSorted()) === JSON.stringify(types)"""
 
 PATIENCE = 120_000  # milliseconds for one step, on a machine that does other things too
+TAKEN = 10_000  # milliseconds in which a page that is idle opens a template
 SIZE = {"width": 1600, "height": 950}
 
 
@@ -213,6 +218,22 @@ class Artist:
                 dialog.get_by_text("ComfyUI-RECE").first.click(timeout=10_000)
                 return dialog
         raise AssertionError("the template browser was opened five times and never stayed open with this pack's")
+
+    def open_template(self, name: str, types: Sequence[str]) -> None:
+        """Open one of this pack's templates, with nodes of these types, sorted.
+
+        The newest page still finishes a template long after its nodes are there. Until then it ignores a click on the
+        next one without a word, and at the end it closes the browser, whichever it is. So it is asked again.
+        """
+        card = self.page.get_by_test_id(f"template-workflow-{name}")
+        for _ in range(PATIENCE // TAKEN):
+            self.browse_templates()
+            with contextlib.suppress(TimeoutError):
+                card.click(timeout=TAKEN)
+                # Not at each frame: those may be rare on a busy machine.
+                self.page.wait_for_function(OPENED, arg=[name, list(types)], timeout=TAKEN, polling=500)
+                return
+        raise AssertionError(f"the template {name} was asked for again and again, and the page never opened it")
 
     def set(self, setting: str, value: Any) -> None:
         """Change a setting, as the page's own panel does."""

@@ -73,10 +73,7 @@ def test_every_template_opens_with_all_its_nodes(open_page, page, nodes):
     """That each runs as well is tested where no page is needed, in tests/host/test_workflows.py."""
     artist = open_page(page, nodes)
     for name, types in TEMPLATES.items():
-        artist.browse_templates()
-        artist.page.get_by_test_id(f"template-workflow-{name}").click()
-        artist.page.wait_for_function(f"(types) => JSON.stringify(({TYPES})()) === JSON.stringify(types)", arg=types)
-        expect(artist.page.get_by_role("dialog")).to_be_hidden()
+        artist.open_template(name, types)
         missing = artist.page.evaluate(
             f"() => ({TYPES})().filter((type) => !(type in LiteGraph.registered_node_types))"
         )
