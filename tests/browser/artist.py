@@ -170,6 +170,13 @@ class Artist:
         field.press("Enter")
         expect(self.page.get_by_role("dialog")).to_be_hidden()
 
+    def erase_by_two(self, targets: str) -> None:
+        """Insert RECE Erase by keyboard and unfold it: RECE Concepts, with `targets`, and RECE Iterate."""
+        self.press("Control+Shift+X")
+        self.answer(targets)
+        self.command("RECE.UnfoldErase")
+        self.page.wait_for_function("() => app.graph.nodes.some(({ type }) => type === 'ReceIterate')")
+
     def fill(self, type: str, widget: str, text: str) -> None:
         """Type into a text field of the only node of a type, as both kinds of nodes have it."""
         found = self.page.evaluate_handle(FIELD, [type, widget]).as_element()
