@@ -28,9 +28,9 @@ def first_try() -> Graph:
     with graph.group(
         "Write what to forget, press Run. Before and after: right-click KSampler, Compare before and after"
     ):
-        erased = graph.add("ReceErase", model=demo[0], clip=demo[1], targets="pizza => taco")
         prompt = ask(graph, demo, "a pizza")
         scene = set_scene(graph, demo, PIXELS, 4, EMOJI)
+        erased = graph.add("ReceErase", model=demo[0], clip=demo[1], targets="pizza => taco")
         graph.add("SaveImage", images=scene.draw(graph, erased[0], prompt), filename_prefix="rece/First try")
     return graph
 
