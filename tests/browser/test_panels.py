@@ -39,6 +39,23 @@ def test_mistakes_are_told_while_typing(open_page, page, nodes):
 
 
 @pytest.mark.parametrize(("page", "nodes"), LOOKS)
+def test_what_may_be_meant_otherwise_is_asked_and_a_button_writes_it(open_page, page, nodes):
+    artist = open_page(page, nodes)
+    artist.press("Control+Shift+X")
+    artist.answer("circle, disc -> sqare")
+    artist.look_at("ReceErase")
+    panel = artist.panel(PLANNED)
+    for typed, button in (
+        ("circle, disc -> sqare", "disc => sqare"),
+        ("circle, disc => sqare", "square"),
+    ):
+        assert artist.node("ReceErase")["values"]["targets"] == typed
+        panel.get_by_role("button", name=button, exact=True).press("Enter")
+    assert artist.node("ReceErase")["values"]["targets"] == "circle, disc => square"
+    expect(panel.get_by_role("note")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("page", "nodes"), LOOKS)
 def test_the_kind_fills_in_what_the_paper_has(open_page, page, nodes):
     artist = open_page(page, nodes)
     artist.erase_by_two("van gogh")
