@@ -1,11 +1,10 @@
-"""Write the example workflows, their pictures and the subgraph blueprint, by running them on a ComfyUI with the pack.
+"""Write the example workflows, their pictures and the subgraph blueprint, with a ComfyUI that has the pack.
 
     python run.py serve                          # in one terminal
-    python -m example_workflows.build http://127.0.0.1:8188 .host/serve
+    python -m example_workflows.build http://127.0.0.1:8188
 
-Each graph is written once, in `small.py` and `own.py`; the page's format, the layout and the picture follow from it.
-The second argument is the server's base folder. For the pictures the small model stands in for the checkpoints that
-some workflows ask for, under their names.
+Each graph is written once, in `small.py` and `own.py`; the page's format and the layout follow from it. The pictures
+are of one size and by the emoji model: two prompts, left before and right after something else was forgotten.
 """
 
 from __future__ import annotations
@@ -14,8 +13,7 @@ import argparse
 import contextlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,37 +21,21 @@ import numpy as np
 from PIL import Image
 
 from demo.graphs import PIXELS
-from harness.client import Client, Prompt
+from harness.client import Client
 from harness.environment import ROOT
 from harness.graph import Graph
 from harness.workflow import to_api, to_ui
 
 from . import own, small
 from .blueprint import FILE, make_blueprint
+from .models import name_models
+from .parts import ask, set_scene
+from .templates import TEMPLATES, Template
 
 FOLDER = Path(__file__).parent
 WEIGHTS = ROOT / "demo" / "weights" / "demo.safetensors"
 LIST = ROOT / "demo" / "prompts" / small.PROMPTS
-SMALL: tuple[Callable[[], Graph], ...] = (
-    small.first_try,
-    small.erase_and_save_checkpoint,
-    small.erase_several,
-    small.see_what_is_left,
-    small.report_and_compare,
-    small.count_a_table,
-    small.red_team,
-)
-CIRCLES = "\n".join(small.PLAN.targets)
-#: Each beside what is drawn for its picture: the same graph with words that the small model knows.
-OWN: dict[Callable[[], Graph], Callable[[], Graph]] = {
-    own.artistic_style: partial(
-        own.artistic_style, CIRCLES, "\n".join(small.PLAN.preserved), ("a red circle", "a blue star"), PIXELS
-    ),
-    own.audit_a_checkpoint: partial(own.audit_a_checkpoint, "a red circle", "a red square", PIXELS),
-    own.i2p_table: partial(own.i2p_table, CIRCLES),
-    own.flux: partial(own.flux, "red circle => red square", "a red circle", PIXELS),
-}
-RUNS = {"count_a_table": 6, "i2p_table": 6}  # one for each row of a table that the output folder must not have yet
+SIDE = 512  # of a picture
 
 
 @contextlib.contextmanager
@@ -63,8 +45,9 @@ def small_model_standing_in(client: Client, base: Path) -> Iterator[None]:
     `base` is the base folder of the server. What was put there is taken back at the end.
     """
     checkpoints = base / "models" / "checkpoints"
-    copies = [(WEIGHTS, checkpoints / own.SD), (WEIGHTS, checkpoints / own.FLUX), (LIST, base / "input" / own.I2P)]
-    graph = small.erase_and_save_checkpoint()
+    copies = [(WEIGHTS, checkpoints / name) for name in (own.SD, own.SDXL, own.FLUX)]
+    copies.append((LIST, base / "input" / own.I2P))
+    graph = small.save_a_checkpoint()
     client.run({name: entry for name, entry in graph.prompt().items() if entry["class_type"] != "ReceSaveErasure"})
     saved = max((base / "output" / "checkpoints").glob(f"{small.SAVED}_*"))
     copies.append((saved, checkpoints / own.ERASED))
@@ -77,42 +60,41 @@ def small_model_standing_in(client: Client, base: Path) -> Iterator[None]:
             copy.unlink()
 
 
-def draw(client: Client, prompt: Prompt, runs: int) -> Image.Image:
-    """What `prompt` saves in so many runs: a row of pictures for each node that saves."""
-    pictures: dict[str, list[np.ndarray]] = {}
-    for _ in range(runs):
-        result = client.run(prompt)
-        for node in result.outputs:
-            pictures.setdefault(node, []).extend(picture[..., :3] for picture in result.images(node))
-    rows = [np.concatenate(pictures[node], 1) for node in prompt if pictures.get(node)]
-    sheet = Image.new("RGB", (max(row.shape[1] for row in rows), sum(len(row) for row in rows)), "white")
-    top = 0
-    for row in rows:
-        sheet.paste(Image.fromarray(row), (0, top))
-        top += len(row)
-    return sheet
+def make_workflow(template: Template, described: Mapping[str, Any]) -> dict[str, Any]:
+    """A workflow as the page opens it, with what the page needs to fetch the files that it asks for."""
+    return name_models(to_ui(template.build(), described))
 
 
-def write(client: Client, described: Mapping[str, Any], build: Callable[[], Graph], picture: Graph) -> None:
-    """A workflow as the page opens it, and beside it the picture that `picture` draws."""
-    path = FOLDER / f"{build.__name__}.json"
-    path.write_text(json.dumps(to_ui(build(), described), indent=1) + "\n", encoding="utf-8")
-    prompt = to_api(to_ui(picture, described), described)  # what its widgets leave out has the nodes' defaults
-    draw(client, prompt, RUNS.get(path.stem, 1)).save(path.with_suffix(".jpg"), quality=90)
-    print(f"{path.name}: written and run")
+def draw(client: Client, described: Mapping[str, Any], template: Template) -> Image.Image:
+    """The picture of a template: a row a prompt, before and after."""
+    graph = Graph()
+    demo = graph.add("ReceDemoModel", model="emoji")
+    erased = graph.add("ReceErase", model=demo[0], clip=demo[1], targets=template.targets)
+    scene = set_scene(graph, demo, PIXELS, 1, small.EMOJI)
+    saved = [
+        graph.add("PreviewImage", images=scene.draw(graph, model, ask(graph, demo, prompt)))
+        for prompt in template.prompts
+        for model in (demo[0], erased[0])
+    ]
+    result = client.run(to_api(to_ui(graph, described), described))
+    tiles = [result.images(node)[0][..., :3] for node in saved]
+    sheet = np.concatenate([np.concatenate(tiles[row : row + 2], 1) for row in (0, 2)])
+    return Image.fromarray(sheet).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url", help="a ComfyUI with the pack")
-    parser.add_argument("base", type=Path, help="its base folder")
     parser.add_argument("names", nargs="*", help="workflows to write; all without")
     given = parser.parse_args()
-    with Client(given.url) as client, small_model_standing_in(client, given.base):
+    with Client(given.url) as client:
         described = client.object_info()
-        for build, stand_in in {**{each: each for each in SMALL}, **OWN}.items():
-            if build.__name__ in (given.names or [build.__name__]):
-                write(client, described, build, stand_in())
+        for template in TEMPLATES:
+            if template.name in (given.names or [template.name]):
+                path = FOLDER / f"{template.name}.json"
+                path.write_text(json.dumps(make_workflow(template, described), indent=1) + "\n", encoding="utf-8")
+                draw(client, described, template).save(FOLDER / f"{template.name}.jpg", quality=85)
+                print(f"{path.name}: written")
         FILE.parent.mkdir(exist_ok=True)
         FILE.write_text(json.dumps(make_blueprint(described), indent=1) + "\n", encoding="utf-8")
 

@@ -15,6 +15,9 @@ TITLE, SLOT, WIDGET, MULTILINE, PICTURE = 30, 20, 24, 140, 280
 WIDTH, GAP_X, GAP_Y = 320, 60, 30
 FRAME, FRAME_TITLE = 20, 40
 NOTE_SIZE = (420, 260)
+# What the page adds below the widgets of nodes that show what is typed and what came out, where no folded inputs leave
+# room for it.
+PANELS = {"ReceErase": 440}
 
 Box = tuple[int, int, int, int]
 
@@ -92,4 +95,5 @@ def _height(info: Mapping[str, Any], folded: bool) -> int:
             continue
         height += MULTILINE if each.options.get("multiline") else WIDGET * (1 + each.has_control)
     shows_picture = info.get("output_node") and any(each.type == "IMAGE" for each in inputs)
-    return height + (PICTURE if shows_picture else 0) + FRAME
+    panels = 0 if folded else PANELS.get(info.get("name", ""), 0)
+    return height + (PICTURE if shows_picture else 0) + panels + FRAME

@@ -20,6 +20,10 @@ class ReceErase(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         texts = {each.id: each for each in ReceConcepts.define_schema().inputs if each.id in TEXTS}
+        texts["kind"].tooltip = (
+            "What sort of thing it is. It chooses the words in which people ask for such a thing, and what to draw "
+            "instead where you say nothing."
+        )
         texts["default_anchor"].display_name = "draw instead"
         slider = next(each for each in ReceIterate.define_schema().inputs if each.id == "thoroughness")
         slider.display_name = "gentle to thorough"

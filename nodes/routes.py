@@ -13,6 +13,7 @@ from server import PromptServer
 from ..rece_core.erasing.schedule import read_by_kind
 from ..rece_core.storage.json_text import parse_json
 from ..rece_core.texts.presets import NEIGHBOURS, PRESETS
+from ..rece_core.texts.questions import list_questions
 from ..rece_core.texts.wording import quote
 from .concepts import AS_IS, BY_KIND
 from .host_texts import MAX_WORDS, count_clip_tokens
@@ -88,6 +89,7 @@ def _describe_concepts(kind: str, targets: str, default_anchor: str, preserve: s
         ],
         "problems": [asdict(each) for each in (*reading.problems, *reading.find_too_long(tokens, MAX_WORDS))],
         "preserve": list(reading.preserve),
+        "questions": [asdict(each) for each in list_questions(reading.concepts, reading.lines, tokens)],
         "suggestions": reading.suggest(NEIGHBOURS[kind]),
         "limit": MAX_WORDS,
     }

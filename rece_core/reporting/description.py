@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..erasing.erase import EpochRecord
 from ..erasing.erasure import Erasure
 from ..erasing.settings import EraseSettings
+from ..texts.questions import list_questions
 from ..texts.wording import count, describe_forgotten, describe_recoverable, is_share
 
 HEADER = ("after", "forgotten", "recoverable", "at norm", "drift", "rank", "condition")
@@ -19,8 +20,12 @@ LEGEND = (
 
 
 def describe_erasure(erasure: Erasure) -> str:
-    """What was erased, the measures after each edit as a table, and how to read them; several lines of plain text."""
+    """What was erased, the measures after each edit as a table, and how to read them; several lines of plain text.
+
+    What of the texts may be meant otherwise is asked behind them, see `questions`.
+    """
     lines = [erasure.concepts.describe()]
+    lines += [f"? {each.message}" for each in list_questions(erasure.concepts.concepts)]
     for cond_input, part in erasure.parts.items():
         lines += ["", f"conditioning input '{cond_input}'"] if len(erasure.parts) > 1 else []
         lines += [describe_settings(part.settings), *([part.note] if part.note else []), "", *_tabulate(part.records)]

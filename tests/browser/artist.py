@@ -75,7 +75,7 @@ OPENED = """([name, types]) =>
   JSON.stringify(app.graph.nodes.map(({ type }) => type).toSorted()) === JSON.stringify(types)"""
 
 PATIENCE = 120_000  # milliseconds for one step, on a machine that does other things too
-TAKEN = 10_000  # milliseconds in which a page that is idle opens a template
+TAKEN = 30_000  # milliseconds in which a page opens a template, on a busy machine too
 SIZE = {"width": 1600, "height": 950}
 
 
@@ -169,6 +169,13 @@ class Artist:
         field.fill(text)
         field.press("Enter")
         expect(self.page.get_by_role("dialog")).to_be_hidden()
+
+    def erase_by_two(self, targets: str) -> None:
+        """Insert RECE Erase by keyboard and unfold it: RECE Concepts, with `targets`, and RECE Iterate."""
+        self.press("Control+Shift+X")
+        self.answer(targets)
+        self.command("RECE.UnfoldErase")
+        self.page.wait_for_function("() => app.graph.nodes.some(({ type }) => type === 'ReceIterate')")
 
     def fill(self, type: str, widget: str, text: str) -> None:
         """Type into a text field of the only node of a type, as both kinds of nodes have it."""

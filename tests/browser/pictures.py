@@ -68,6 +68,7 @@ def take_menu(artist: Artist) -> None:
 
 def take_mistakes(artist: Artist) -> None:
     artist.answer("circle")
+    artist.command("RECE.UnfoldErase")
     artist.look_at("ReceConcepts")
     artist.fill("ReceConcepts", "targets", MISTAKEN)
     expect(artist.panel("What will be erased")).to_contain_text("listed twice")
@@ -94,7 +95,7 @@ def take_result_and_comparison(artist: Artist) -> None:
 
 def take_templates(artist: Artist) -> None:
     dialog = artist.browse_templates()
-    expect(artist.page.get_by_test_id("template-workflow-first_try")).to_be_visible()
+    expect(artist.page.get_by_test_id("template-workflow-01 First try, a pizza becomes a taco")).to_be_visible()
     save(artist, "page-templates", dialog)
 
 

@@ -38,8 +38,14 @@ def test_from_the_menu_to_a_result_that_stays(open_page, page, nodes, target):
 
     ask(artist, page, nodes)
     artist.answer(f"{target} => square")
-    assert artist.node("ReceConcepts")["values"]["targets"] == f"{target} => square"
+    assert artist.node("ReceErase")["values"]["targets"] == f"{target} => square"
     check_inserted(artist)
+    planned = artist.panel("What will be erased")
+    expect(planned).to_contain_text("→ 'square'")
+    expect(planned).not_to_contain_text("The paper's choice")  # RECE Erase does not take it
+    choose_entry(artist, page, nodes, "ReceErase", "Unfold into RECE Concepts and RECE Iterate", "sitemap")
+    assert artist.node("ReceConcepts")["values"]["targets"] == f"{target} => square"
+    check_unfolded(artist)
 
     artist.page.evaluate(QUICK)
     artist.run()
@@ -78,20 +84,34 @@ def test_keys_alone_and_one_step_back(open_page, page, nodes):
 
 
 def ask(artist, page, nodes):
-    """Choose to erase a concept, from the node's menu, or from its buttons where the menu has no entries of packs."""
+    """Choose to erase a concept."""
+    choose_entry(artist, page, nodes, "ReceDemoModel", "Erase a concept", "eraser")
+
+
+def choose_entry(artist, page, nodes, type, entry, icon):
+    """Choose something from a node's menu, or from its buttons where the menu has no entries of packs."""
     if (page, nodes) == (OWN, VUE):
-        artist.select("ReceDemoModel")
-        artist.page.locator(".selection-toolbox .pi-eraser").click()
+        artist.select(type)
+        artist.page.locator(f".selection-toolbox .pi-{icon}").click()
     else:
-        artist.right_click("ReceDemoModel", "Erase a concept")
+        artist.right_click(type, entry)
 
 
-def check_inserted(artist):
-    concepts, iterate, sampler = (artist.node(type) for type in ("ReceConcepts", "ReceIterate", "KSampler"))
-    assert iterate["inputs"]["model"][0] == iterate["inputs"]["clip"][0] == "ReceDemoModel"
-    assert str(iterate["inputs"]["concepts"][2]) == str(concepts["id"])
-    assert sampler["inputs"]["model"][0] == "ReceIterate"
+def check_inserted(artist, type="ReceErase"):
+    erasing = artist.node(type)
+    assert erasing["inputs"]["model"][0] == erasing["inputs"]["clip"][0] == "ReceDemoModel"
+    assert artist.node("KSampler")["inputs"]["model"] == [type, 0, erasing["id"]]
     assert artist.node("CLIPTextEncode")["inputs"]["clip"][0] == "ReceDemoModel"
+    check_apart(artist)
+
+
+def check_unfolded(artist):
+    check_inserted(artist, "ReceIterate")
+    assert artist.node("ReceIterate")["inputs"]["concepts"][2] == artist.node("ReceConcepts")["id"]
+    assert "ReceErase" not in [node["type"] for node in artist.nodes()]
+
+
+def check_apart(artist):
     for one, other in combinations([node["box"] for node in artist.nodes()], 2):
         assert not overlap(one, other), artist.nodes()
 

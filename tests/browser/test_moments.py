@@ -37,8 +37,7 @@ PROGRESS = f"""() => {ITERATE}.widgets
 @pytest.mark.parametrize(("page", "nodes"), LOOKS)
 def test_a_cancelled_run_says_so_and_the_next_one_works(open_page, page, nodes):
     artist = open_page(page, nodes)
-    artist.press("Control+Shift+X")
-    artist.answer("circle")
+    artist.erase_by_two("circle")
     artist.fill("ReceConcepts", "targets", MANY)
     artist.choose("ReceIterate", "schedule", "manual")
     artist.choose("ReceIterate", "epochs", 50)
@@ -112,8 +111,7 @@ def test_the_blueprint_is_found_wired_and_run(open_page, page, nodes):
 @pytest.mark.parametrize(("page", "nodes"), LOOKS)
 def test_a_checkpoint_and_a_lora_are_saved(open_page, start_page_server, page, nodes):
     artist = open_page(page, nodes)
-    artist.press("Control+Shift+X")
-    artist.answer("heart => square")
+    artist.erase_by_two("heart => square")
     artist.page.evaluate(QUICK)
     artist.page.evaluate(ADD, ["ReceSaveCheckpoint", 900, 900])
     artist.page.evaluate(ADD, ["ReceSaveErasure", 1400, 900])
@@ -134,8 +132,7 @@ def test_a_checkpoint_and_a_lora_are_saved(open_page, start_page_server, page, n
 @pytest.mark.parametrize(("page", "nodes"), LOOKS)
 def test_settings_take_effect_at_once(open_page, page, nodes):
     artist = open_page(page, nodes)
-    artist.press("Control+Shift+X")
-    artist.answer("circle")
+    artist.erase_by_two("circle")
     for panel, setting in (("What will be erased", "RECE.CheckConcepts"), (RESULT, "RECE.ShowResults")):
         content = artist.panel(panel).locator(".rece-content")
         expect(content).to_be_visible()
@@ -147,8 +144,7 @@ def test_settings_take_effect_at_once(open_page, page, nodes):
 
 def test_what_few_people_need_is_folded_until_it_counts(open_page):
     artist = open_page(NEWEST, VUE)
-    artist.press("Control+Shift+X")
-    artist.answer("circle")
+    artist.erase_by_two("circle")
     iterate = artist.page.locator(f'[data-node-id="{artist.node("ReceIterate")["id"]}"]')
     expect(iterate.get_by_text("thoroughness")).to_be_visible()
     expect(iterate.get_by_text("epochs")).to_be_hidden()
@@ -160,7 +156,7 @@ def test_what_few_people_need_is_folded_until_it_counts(open_page):
 
 def test_a_template_keeps_no_room_for_what_is_folded(open_page):
     artist = open_page(NEWEST, VUE)
-    artist.load(json.loads((ROOT / "example_workflows" / "first_try.json").read_text("utf-8")))
+    artist.load(json.loads((ROOT / "example_workflows" / "02 Erase several things at once.json").read_text("utf-8")))
     unfolded = artist.page.evaluate(f"() => ({ITERATE}).computeSize()[1]")
     artist.page.wait_for_function(f"(unfolded) => ({ITERATE}).size[1] < unfolded - 300", arg=unfolded)
 
@@ -171,6 +167,7 @@ def test_without_a_mouse(open_page, page, nodes):
     artist.press("Control+Shift+X")
     artist.page.keyboard.type("cross => cross")
     artist.page.keyboard.press("Enter")
+    artist.command("RECE.UnfoldErase")
     expect(artist.panel("What will be erased")).to_contain_text("'cross' is its own anchor")
     artist.tab_to("textarea", "cross => cross")
     artist.page.keyboard.press("Control+A")

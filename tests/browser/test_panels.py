@@ -18,8 +18,7 @@ LOOKS = [pytest.param(OWN, CLASSIC, marks=pytest.mark.slow), (NEWEST, VUE)]
 @pytest.mark.parametrize(("page", "nodes"), LOOKS)
 def test_mistakes_are_told_while_typing(open_page, page, nodes):
     artist = open_page(page, nodes)
-    artist.press("Control+Shift+X")
-    artist.answer("")
+    artist.erase_by_two("")
     artist.look_at("ReceConcepts")
     panel = artist.panel(PLANNED)
     expect(panel).to_contain_text("Nothing to forget yet")
@@ -40,10 +39,26 @@ def test_mistakes_are_told_while_typing(open_page, page, nodes):
 
 
 @pytest.mark.parametrize(("page", "nodes"), LOOKS)
-def test_the_kind_fills_in_what_the_paper_has(open_page, page, nodes):
+def test_what_may_be_meant_otherwise_is_asked_and_a_button_writes_it(open_page, page, nodes):
     artist = open_page(page, nodes)
     artist.press("Control+Shift+X")
-    artist.answer("van gogh")
+    artist.answer("circle, disc -> sqare")
+    artist.look_at("ReceErase")
+    panel = artist.panel(PLANNED)
+    for typed, button in (
+        ("circle, disc -> sqare", "disc => sqare"),
+        ("circle, disc => sqare", "square"),
+    ):
+        assert artist.node("ReceErase")["values"]["targets"] == typed
+        panel.get_by_role("button", name=button, exact=True).press("Enter")
+    assert artist.node("ReceErase")["values"]["targets"] == "circle, disc => square"
+    expect(panel.get_by_role("note")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("page", "nodes"), LOOKS)
+def test_the_kind_fills_in_what_the_paper_has(open_page, page, nodes):
+    artist = open_page(page, nodes)
+    artist.erase_by_two("van gogh")
     artist.choose("ReceConcepts", "kind", "style")
     expect(artist.panel(PLANNED)).to_contain_text("1 epoch, derivation ridge 0.001, anchor 'art'")
     assert artist.node("ReceConcepts")["values"]["default_anchor"] == "art"
@@ -64,8 +79,7 @@ def test_the_kind_fills_in_what_the_paper_has(open_page, page, nodes):
 @pytest.mark.parametrize(("page", "nodes"), LOOKS)
 def test_before_and_after_from_one_seed(open_page, page, nodes):
     artist = open_page(page, nodes)
-    artist.press("Control+Shift+X")
-    artist.answer("circle => square")
+    artist.erase_by_two("circle => square")
     artist.page.evaluate(QUICK)
     artist.look_at("ReceIterate")
     artist.right_click("ReceIterate", "Compare before and after")
@@ -87,8 +101,7 @@ def test_before_and_after_from_one_seed(open_page, page, nodes):
 @pytest.mark.parametrize(("page", "nodes"), LOOKS)
 def test_the_reason_of_a_failure(open_page, page, nodes):
     artist = open_page(page, nodes)
-    artist.press("Control+Shift+X")
-    artist.answer(" ".join(["cat"] * 80))
+    artist.erase_by_two(" ".join(["cat"] * 80))
     artist.page.evaluate(QUICK)
     artist.run()
     expect(artist.panel(RESULT)).to_contain_text("Stopped: ")
@@ -98,8 +111,7 @@ def test_the_reason_of_a_failure(open_page, page, nodes):
 @pytest.mark.parametrize(("page", "nodes"), LOOKS)
 def test_answers_that_come_late_or_not_at_all(open_page, page, nodes):
     artist = open_page(page, nodes)
-    artist.press("Control+Shift+X")
-    artist.answer("snoopy => dog")
+    artist.erase_by_two("snoopy => dog")
     artist.look_at("ReceConcepts")
     panel = artist.panel(PLANNED)
     expect(panel).to_contain_text("→ 'dog'")
@@ -134,8 +146,7 @@ def test_answers_that_come_late_or_not_at_all(open_page, page, nodes):
 @pytest.mark.parametrize(("page", "nodes"), LOOKS)
 def test_the_height_of_a_panel_is_not_saved_so_that_undo_makes_no_step_of_it(open_page, page, nodes):
     artist = open_page(page, nodes)
-    artist.press("Control+Shift+X")
-    artist.answer("snoopy => dog")
+    artist.erase_by_two("snoopy => dog")
     size, height = measure(artist, "→ 'dog'")
     artist.fill("ReceConcepts", "targets", "snoopy => dog\nasterix\nasterix")
     size_of_more, height_of_more = measure(artist, "listed twice")

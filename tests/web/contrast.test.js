@@ -55,7 +55,7 @@ for (const [name, theme] of Object.entries(THEMES)) {
     const warnings = [...listUsed("text-decoration"), ...listUsed("border-left")];
     assert.equal(marks.length, 3);
     assert.deepEqual(grounds, ["comfy-menu-bg"]);
-    assert.ok(texts.length >= 4 && warnings.length === 2);
+    assert.ok(texts.length >= 4 && warnings.length === 3);
     for (const ground of grounds.map((each) => theme[each])) {
       for (const text of texts) assert.ok(measureContrast(theme[text], ground) >= TEXT, text);
       for (const mark of [...marks, ...warnings.map((each) => theme[each])]) {

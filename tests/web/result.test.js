@@ -12,10 +12,10 @@ const describeResult = (given) => plain(result.describeResult(given));
 
 /** @typedef {import("../../web/js/result.js").Result} Result */
 
-/** @type {(forgotten: number, drift?: number | null, more?: number) => Extract<Result, { kind: "erasure" }>} */
-const erased = (forgotten, drift = 0.008, more = 0) => ({
+/** @type {(forgotten: number, drift?: number | null, more?: number, anchor?: string) => Extract<Result, { kind: "erasure" }>} */
+const erased = (forgotten, drift = 0.008, more = 0, anchor = "art") => ({
   kind: "erasure",
-  concepts: [{ names: ["nudity", "nude"], anchors: [" "] }, ...Array(more).fill({ names: ["x"], anchors: ["y"] })],
+  concepts: [{ names: ["nudity", "nude"], anchors: [anchor] }, ...Array(more).fill({ names: ["x"], anchors: ["y"] })],
   epochs: [
     { epoch: 0, forgotten: 0.5, recoverable: 1, drift: 0 },
     { epoch: 1, forgotten, recoverable: 0.02, drift },
@@ -25,11 +25,17 @@ const erased = (forgotten, drift = 0.008, more = 0) => ({
 });
 
 test("an erasure in a sentence", () => {
-  assert.equal(describeResult(erased(0.97)), "'nudity' now acts like (nothing in particular); others moved by 0.8 %.");
+  assert.equal(describeResult(erased(0.97)), "'nudity' now acts like 'art'; others moved by 0.8 %.");
   assert.match(describeResult(erased(0.97, 0.2, 2)), /^'nudity and 2 more' now acts like .*; others moved by 20 %\.$/);
   assert.match(describeResult(erased(0.4)), /by 40 % only/);
   assert.match(describeResult(erased(-0.1)), /is not forgotten/);
   assert.match(describeResult(erased(0.97, null)), /moved by unknown/);
+});
+
+test("no success is told where the anchor is a blank, however much of the words is gone", () => {
+  assert.match(describeResult(erased(0.993, 0.2, 0, " ")), /anything may be drawn for it, itself included; .* 20 %/);
+  assert.doesNotMatch(describeResult(erased(0.993, 0.2, 1, " ")), /acts like/);
+  assert.match(describeResult(erased(-0.1, 0.2, 0, " ")), /is not forgotten/);
 });
 
 test("an attack in a sentence: the one that brings most back", () => {

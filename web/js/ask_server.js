@@ -20,11 +20,18 @@ const PATIENCE = 250; // milliseconds without typing after which concepts are re
  * @property {string} text which it is about
  * @property {number} count its tokens, where there are too many
  *
+ * @typedef {object} Question what may be meant otherwise, see rece_core/texts/questions.py
+ * @property {"meantArrow" | "meantCommas" | "closeWord" | "inLetters" | "blankAnchor" | "vagueAnchor" | "oneName"} code
+ * @property {number} line of the targets, 0 for none of them
+ * @property {string} text which it is about
+ * @property {string} instead what may be meant in its place, or nothing
+ *
  * @typedef {object} Reading what RECE Concepts will read, see nodes/routes.py
  * @property {import("./kinds.js").Preset} preset
  * @property {string[]} preserve what is preserved: as written, or else what the kind keeps
  * @property {Concept[]} concepts
  * @property {Problem[]} problems
+ * @property {Question[]} questions
  * @property {string[]} suggestions what else is worth preserving
  * @property {number} limit the most tokens that are read of a text
  */

@@ -37,9 +37,11 @@ export function addConceptsPanel(node, server) {
  */
 function listParts(node, kind, reading) {
   return [
-    describePreset(kind, reading),
+    // RECE Erase takes neither epochs nor ridge from the paper.
+    ...(node.comfyClass === "ReceErase" && reading.preset.from_paper ? [] : [describePreset(kind, reading)]),
     ...listRows(reading),
     ...listProblems(reading),
+    ...listQuestions(node, reading.questions),
     ...listSuggestions(node, reading.suggestions),
   ];
 }
@@ -82,6 +84,51 @@ function listProblems({ problems, limit }) {
     return make("li", {}, line > 0 ? say("line", { line, problem }) : problem);
   });
   return told.length > 0 ? [make("ul", { class: "rece-problems", role: "status" }, ...told)] : [];
+}
+
+/**
+ * @param {Page.Node} node
+ * @param {import("./ask_server.js").Question[]} questions
+ */
+function listQuestions(node, questions) {
+  const asked = questions.map(({ code, line, text, instead }) => {
+    const question = say(code, { text, instead });
+    const told = line > 0 ? say("line", { line, problem: question }) : question;
+    if (!instead) return make("li", {}, told);
+    const change = () => replaceTyped(node, line, text, instead);
+    return make("li", {}, `${told} `, makeButton(instead, change, { class: "rece-chip", title: say("writeInstead") }));
+  });
+  return asked.length > 0 ? [make("ul", { class: "rece-questions", role: "note" }, ...asked)] : [];
+}
+
+/**
+ * Write something else where a text was typed: in its line of the targets, or else in the anchor for all.
+ * @param {Page.Node} node
+ * @param {number} line
+ * @param {string} text
+ * @param {string} instead
+ */
+function replaceTyped(node, line, text, instead) {
+  const lines = readText(node, "targets").split("\n");
+  const changed = replaceFirst(lines[line - 1] ?? "", text, instead);
+  if (changed === null) {
+    const anchor = replaceFirst(readText(node, "default_anchor"), text, instead);
+    if (anchor !== null) setWidget(node, "default_anchor", anchor);
+    return;
+  }
+  lines[line - 1] = changed;
+  setWidget(node, "targets", lines.join("\n"));
+}
+
+/**
+ * @param {string} typed
+ * @param {string} text found whatever its case
+ * @param {string} instead
+ * @returns {string | null} null where it does not hold the text
+ */
+function replaceFirst(typed, text, instead) {
+  const place = typed.toLowerCase().indexOf(text.toLowerCase());
+  return place < 0 ? null : typed.slice(0, place) + instead + typed.slice(place + text.length);
 }
 
 /**

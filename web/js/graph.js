@@ -1,7 +1,13 @@
 /** The one bridge to the graph: read its nodes and links, add nodes, and change it in one step that undo takes back. */
 
+import { placeBehind } from "./layout.js";
 import { measureHeight } from "./measure.js";
 import { say } from "./words.js";
+
+// What the library calls a subgraph's own beginning and end, which its inputs and outputs lie in.
+const [SUBGRAPH_START, SUBGRAPH_END] = [-10, -20];
+
+/** @typedef {{ id: number | string, slot: number }} Reader a node by its id, and the number of its input */
 
 /**
  * Do something to the graph that a single undo takes back.
@@ -56,6 +62,61 @@ export function moveNodes(app, nodes, right) {
 }
 
 /**
+ * Add nodes in a row behind a box, and move what is in their way.
+ * @param {Page.App} app
+ * @param {Page.Graph} graph
+ * @param {import("./layout.js").Box} source
+ * @param {Page.Node[]} others all nodes but the one that the box stands for
+ * @param {Page.Node[]} added
+ * @param {number} [edge] groups that begin left of it and reach beyond it grow, those right of it move
+ */
+export function addBehind(app, graph, source, others, added, edge = source[0] + source[2]) {
+  const sizes = added.map((node) => /** @type {[number, number]} */ ([...node.size]));
+  const { places, shift, moved } = placeBehind(source, sizes, others.map(boxOf));
+  if (shift > 0) {
+    const inTheWay = others.filter((_, index) => moved.has(index));
+    moveNodes(app, inTheWay, shift);
+    for (const group of graph.groups) {
+      if (group.pos[0] >= edge) group.pos = [group.pos[0] + shift, group.pos[1]];
+      else if (group.pos[0] + group.size[0] > edge) group.size = [group.size[0] + shift, group.size[1]];
+    }
+  }
+  added.forEach((node, index) => addNode(graph, node, places[index]));
+}
+
+/**
+ * Have what read another node's output read this one's.
+ * @param {Page.Graph} graph
+ * @param {Page.Node} node
+ * @param {number} slot of its outputs
+ * @param {Reader} reader
+ */
+export function connectReader(graph, node, slot, reader) {
+  if (reader.id === SUBGRAPH_END && "outputNode" in graph) {
+    graph.outputNode.slots[reader.slot]?.connect(node.outputs[slot], node);
+    return;
+  }
+  const found = graph.getNodeById(reader.id);
+  if (found) node.connect(slot, found, reader.slot);
+}
+
+/**
+ * Give a node's input what another input was given.
+ * @param {Page.Graph} graph
+ * @param {{ origin_id: number | string, origin_slot: number }} link into the other
+ * @param {Page.Node} node
+ * @param {string} name
+ */
+export function connectSource(graph, link, node, name) {
+  const slot = findInput(node, name);
+  if (link.origin_id === SUBGRAPH_START && "inputNode" in graph) {
+    graph.inputNode.slots[link.origin_slot]?.connect(node.inputs[slot], node);
+    return;
+  }
+  graph.getNodeById(link.origin_id)?.connect(link.origin_slot, node, slot);
+}
+
+/**
  * @param {Page.Node} node
  * @returns {import("./layout.js").Box}
  */
@@ -86,7 +147,7 @@ export function findInput(node, name) {
  * subgraph's own end.
  * @param {Page.Node} node
  * @param {number} slot
- * @returns {{ id: number | string, slot: number }[]}
+ * @returns {Reader[]}
  */
 export function listReaders(node, slot) {
   const links = node.outputs[slot]?.links ?? [];

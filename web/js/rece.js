@@ -12,10 +12,12 @@ import { translateDefinitions, translateLabels } from "./node_texts.js";
 import { followKind, followSchedule } from "./paper.js";
 import { SHOWING, addResultPanel, showFailure } from "./result_panel.js";
 import { SETTINGS, translateSettings } from "./settings.js";
+import { canUnfold, unfoldErase } from "./unfold.js";
 import { say, translate } from "./words.js";
 
 const ERASE = "RECE.EraseConcept";
 const COMPARE = "RECE.CompareBeforeAfter";
+const UNFOLD = "RECE.UnfoldErase";
 const server = connectServer(api);
 /** @type {Record<string, import("./node_texts.js").NodeTexts>} */
 let nodeTexts = {};
@@ -35,10 +37,16 @@ app.registerExtension({
       icon: "pi pi-images",
       function: () => compareBeforeAfter(app),
     },
+    {
+      id: UNFOLD,
+      label: () => say("unfoldEntry"),
+      icon: "pi pi-sitemap",
+      function: () => unfoldErase(app),
+    },
   ],
   keybindings: [{ combo: { key: "x", ctrl: true, shift: true }, commandId: ERASE }],
   settings: SETTINGS,
-  menuCommands: [{ path: ["Edit"], commands: [ERASE, COMPARE] }],
+  menuCommands: [{ path: ["Edit"], commands: [ERASE, COMPARE, UNFOLD] }],
 
   async addCustomNodeDefs(definitions) {
     nodeTexts = await fetchNodeTexts(api, app.extensionManager.setting.get("Comfy.Locale"));
@@ -57,6 +65,7 @@ app.registerExtension({
     return [
       ...(canErase(node) ? [{ content: say("eraseEntry"), callback: () => void askAndErase(app, node) }] : []),
       ...(canCompare(node) ? [{ content: say("compareEntry"), callback: () => compareBeforeAfter(app, node) }] : []),
+      ...(canUnfold(node) ? [{ content: say("unfoldEntry"), callback: () => unfoldErase(app, node) }] : []),
     ];
   },
 
@@ -64,7 +73,11 @@ app.registerExtension({
   getSelectionToolboxCommands(item) {
     const node = /** @type {Page.Node} */ (item);
     if (!node.outputs) return []; // a group, or a reroute
-    return [...(canErase(node) ? [ERASE] : []), ...(canCompare(node) ? [COMPARE] : [])];
+    return [
+      ...(canErase(node) ? [ERASE] : []),
+      ...(canCompare(node) ? [COMPARE] : []),
+      ...(canUnfold(node) ? [UNFOLD] : []),
+    ];
   },
 
   loadedGraphNode(node) {

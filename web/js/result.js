@@ -51,6 +51,7 @@ export function describeResult(result) {
   if (last.forgotten <= 0) return say("notErased", { target });
   const anchor = first.anchors.map((text) => (text.trim() ? say("quoted", { text }) : say("space"))).join(", ");
   const values = { target, anchor, forgotten: percent(last.forgotten), drift: percent(last.drift) };
+  if (result.concepts.some(({ anchors }) => anchors.every((text) => !text.trim()))) return say("actsLikeBlank", values);
   return say(last.forgotten < FORGOTTEN ? "actsPartly" : "actsLike", values);
 }
 

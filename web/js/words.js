@@ -3,11 +3,15 @@
 const ENGLISH = {
   eraseEntry: "Erase a concept",
   compareEntry: "Compare before and after",
+  unfoldEntry: "Unfold into RECE Concepts and RECE Iterate",
   askTitle: "What shall the model forget?",
   askMessage: "such as: van gogh => art",
   noSource: "Select the node that loads your model: one that outputs MODEL and CLIP.",
   noBranch:
-    "Nothing is drawn with an erased model here. Connect RECE Iterate to a sampler and decode its picture first.",
+    "Nothing is drawn with an erased model here. Connect the node that erases to a sampler and decode its picture first.",
+  noErase: "Select the RECE Erase to unfold.",
+  linkedSlider:
+    "The slider of this RECE Erase is connected. Disconnect it first: carefulness is what its value leaves to 1.",
   missingNodes: "This ComfyUI has no node {type}. Reload the page, or see the server's log.",
   seedTitle: "Seed for both",
   before: "Before: {title}",
@@ -18,6 +22,16 @@ const ENGLISH = {
   twice: "'{text}' is listed twice.",
   preservedToo: "'{text}' is also in the list to preserve.",
   tooLong: "'{text}' takes {count} tokens with its phrasing; at most {limit} are read.",
+  meantArrow: "'{text}' is read as one name. Did you mean this?",
+  meantCommas: "'{text}' is read as one name. Did you mean these?",
+  closeWord: "'{text}' is no word that is known here. Did you mean this?",
+  inLetters: "The text encoder hardly knows '{text}' as a word. Describe it in words that it knows.",
+  blankAnchor:
+    "'{text}' shall act like nothing in particular. Then anything may be drawn, itself included: write what to draw instead.",
+  vagueAnchor: "'{text}' says nothing in particular, so anything may be drawn. Name something that can be seen.",
+  oneName:
+    "'{text}' is the only name; by other names it may still be drawn. Write them in the same line, with commas between them.",
+  writeInstead: "Write this instead",
   line: "Line {line}: {problem}",
   space: "(nothing in particular)",
   tokenOne: "1 token",
@@ -42,6 +56,8 @@ const ENGLISH = {
   firstEdit: "first edit",
   lastEpoch: "epoch {epoch}",
   actsLike: "'{target}' now acts like {anchor}; others moved by {drift}.",
+  actsLikeBlank:
+    "'{target}' no longer says anything in particular, so anything may be drawn for it, itself included; others moved by {drift}. Say what to draw instead.",
   actsPartly: "'{target}' acts like {anchor} by {forgotten} only; others moved by {drift}.",
   notErased: "'{target}' is not forgotten: it acts as before.",
   andMore: "{target} and {count} more",
@@ -61,7 +77,7 @@ const ENGLISH = {
   showResults: "Show results in nodes",
   showResultsHint: "What came out of a run, below the inputs of the nodes that erase, load and attack.",
   checkConcepts: "Check concepts while typing",
-  checkConceptsHint: "Mistakes, numbers of tokens and suggestions, below the inputs of RECE Concepts.",
+  checkConceptsHint: "Mistakes, numbers of tokens and suggestions, below the inputs of RECE Concepts and RECE Erase.",
 };
 
 /** @typedef {keyof typeof ENGLISH} Word */
