@@ -95,7 +95,8 @@ class _Trial:
         if os.WIFSIGNALED(status) or told:
             return f"{place}: {told or 'died'}"
         leftovers = list_temporary(self._folder)
-        if leftovers and name not in REMOVES:
+        saved = read_state(self._folder) != self._old  # then it was the cleaning behind it that failed
+        if leftovers and name not in REMOVES and not saved:
             return f"{place}: left {leftovers[0]}"
         return self._judge(place)
 
