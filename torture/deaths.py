@@ -30,7 +30,11 @@ YEARS = 10 * 365 * 24 * 3600
 
 def attack(scene: Scene, folder: Path) -> Iterator[dict[str, Any]]:
     """A row for deaths and one for faults: how often the scene's save was ended, or failed, and what was lost."""
-    trial = _Trial(scene, folder)
+    try:
+        trial = _Trial(scene, folder)
+    except AssertionError as error:
+        yield {"name": f"{scene.name}, undisturbed", "tried": 1, "failed": 1, "lost": [str(error)]}
+        return
     if LIBRARY not in os.environ:
         yield trial.tell("killed at a random moment", list(trial.kill_randomly(RANDOM_KILLS)))
         return
