@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -43,7 +44,7 @@ def main() -> None:
     _time("`library`, here", len(names), lambda: _run(folder, "here"))
     for workers in options.workers:
         name = f"by-{workers}"
-        _time(f"`library`, Ray, {workers} workers", len(names), lambda w=workers, n=name: _run(folder, n, w))
+        _time(f"`library`, Ray, {workers} workers", len(names), partial(_run, folder, name, workers))
     killed: list[int] = []
     _time("the same, a worker killed", len(names), lambda: _run_and_kill(folder, options.workers[-1], killed))
     for each in ("here", *(f"by-{workers}" for workers in options.workers), "killed"):

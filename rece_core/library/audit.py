@@ -54,7 +54,7 @@ def audit_pair(pair: Pair, tokenizer: Path | None, threads: int) -> dict[str, fl
         "derived": replace(target, tokens=derived),
         "added": replace(prompt, tokens=add_derived(prompt, target, anchor, derived, 1.0)),
     }
-    measures = {}
+    measures: dict[str, float] = {}
     for name, attack in attacks.items():
         told = measure_attack(both, values, target, anchor, attack)
         measures |= {f"{name}.recoverable": told.recoverable, f"{name}.norm_ratio": told.norm_ratio}

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from ..checkpoints.checkpoint import DIFFUSION_MODEL, MODEL, Checkpoint, open_checkpoint
+from ..checkpoints.checkpoint import DIFFUSION_MODEL, Checkpoint, open_checkpoint
 from ..checkpoints.checkpoint_writer import write_erased
+from ..checkpoints.copies import MODEL
 from ..checkpoints.recipe import Recipe, plan_recipe
 from ..erasing.erasure import Erasure
 from ..erasing.memory import MOST, NUMBER
