@@ -43,8 +43,8 @@ def main() -> None:
     alone = _time("`erase`, one by one", len(names), lambda: _erase_each(folder, names))
     _time("`library`, here", len(names), lambda: _run(folder, "here"))
     for workers in options.workers:
-        run = partial(_run, folder, f"by-{workers}", workers)
-        _time(f"`library`, Ray, {workers} workers", len(names), run)
+        name = f"by-{workers}"
+        _time(f"`library`, Ray, {workers} workers", len(names), partial(_run, folder, name, workers))
     killed: list[int] = []
     _time("the same, a worker killed", len(names), lambda: _run_and_kill(folder, options.workers[-1], killed))
     for each in ("here", *(f"by-{workers}" for workers in options.workers), "killed"):

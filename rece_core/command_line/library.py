@@ -86,10 +86,11 @@ def _erase(plan: LibraryPlan, workers: Workers) -> tuple[list[str], int]:
 
 
 def _audit(plan: LibraryPlan, workers: Workers) -> tuple[list[str], int]:
-    rows, failed = [], []
+    rows: list[dict[str, Any]] = []
+    failed: list[str] = []
     for pair, measures, error in run_audit(plan.audit, plan.tokenizer, plan.threads, workers):
-        told = {"original": str(pair.original), "erased": str(pair.erased), "target": pair.target}
-        rows.append({**told, "state": "failed" if error else "done", "error": error, "measures": measures})
+        names = {"original": str(pair.original), "erased": str(pair.erased), "target": pair.target}
+        rows.append({**names, "state": "failed" if error else "done", "error": error, "measures": measures})
         failed += [f"{pair.erased.name}: {error}"] if error else []
     rows.sort(key=lambda row: (row["erased"], row["target"]))
     written = write_report(rows, plan.output, "audit", "Audit of erased checkpoints")
