@@ -26,7 +26,8 @@ LOCK = ROOT / "locks" / "environment.txt"
 ROOTS = {
     "-r requirements.txt": "required",
     "-r requirements-host.txt": "required",
-    "nudenet": "optional",  # an extra in pyproject.toml
+    "nudenet": "optional",  # an extra in pyproject.toml, as is
+    "diffusers": "optional",
 }
 
 

@@ -81,8 +81,10 @@ def _count(file: TensorFile) -> dict[str, str]:
     for stored in file.tensors.values():
         numbers[stored.dtype] += prod(stored.shape)
     stored_as = ", ".join(f"{dtype} {count:,}" for dtype, count in numbers.most_common())
-    checksum = "in the header; verify compares it" if has_checksum(file.path) else "none"
-    return {"tensors": f"{len(file.tensors)}", "numbers": stored_as or "none", "checksum": checksum}
+    told = {"tensors": f"{len(file.tensors)}", "numbers": stored_as or "none"}
+    if file.path.is_dir():
+        return told
+    return {**told, "checksum": "in the header; verify compares it" if has_checksum(file.path) else "none"}
 
 
 def _tell_origin(file: TensorFile) -> dict[str, str]:

@@ -27,8 +27,7 @@ def keep(artist, result):
 @pytest.mark.parametrize(("page", "nodes"), LOOKS)
 def test_texts_are_text(open_page, page, nodes):
     artist = open_page(page, nodes)
-    artist.press("Control+Shift+X")
-    artist.answer("circle")
+    artist.erase_by_two("circle")
     artist.page.evaluate(QUICK)
     for text in (*MARKUP.values(), ESCAPES["right to left"]):
         artist.look_at("ReceConcepts")
@@ -59,8 +58,7 @@ def test_texts_are_text(open_page, page, nodes):
 
 def test_what_is_kept_as_a_result_may_be_anything(open_page):
     artist = open_page(OWN, CLASSIC)
-    artist.press("Control+Shift+X")
-    artist.answer("circle")
+    artist.erase_by_two("circle")
     for strange in ("text", 7, [], {"kind": "erasure"}, {"kind": "failure", "reason": {}}, {"kind": "attack"}):
         keep(artist, strange)
         artist.look_at("ReceIterate")

@@ -53,7 +53,7 @@ def test_installed_it_is_found_and_only_the_engine_is(installed: Path) -> None:
     (point,) = [each for each in about.entry_points if each.group == GROUP]
     assert (point.name, point.load()) == ("rece", ReceTechnique)
     assert (folder / "top_level.txt").read_text().split() == ["rece_core"]
-    assert about.metadata.get_all("Provides-Extra") == ["nudity", "diffusers"]
+    assert about.metadata.get_all("Provides-Extra") == ["nudity", "diffusers", "cluster"]
 
 
 def test_it_draws_by_seed_and_otherwise_than_the_original(model: Path) -> None:

@@ -15,6 +15,7 @@ from harness.locales import ENGLISH, FOLDER, list_languages
 PAGES = ROOT / "web" / "docs"
 HEADINGS = {
     "Inputs": {"zh": "输入", "ja": "入力"},
+    "Kinds": {"zh": "类别", "ja": "種類"},
     "Modes": {"zh": "模式", "ja": "モード"},
     "Value erasure": {"zh": "值擦除", "ja": "バリュー消去"},
     "Operator": {"zh": "算子", "ja": "演算子"},

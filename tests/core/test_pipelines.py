@@ -166,6 +166,7 @@ def test_numbers_that_the_type_cannot_hold(tmp_path: Path) -> None:
 
 def test_the_bar_is_the_pipelines_and_can_stop_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pipe = make_pipeline("sd1", tmp_path)
+    pipe.set_progress_bar_config(mininterval=0)  # else it shows a step in ten a second
     erase(pipe, "a cat => a dog", **MANUAL)
     shown = capsys.readouterr().err
     assert "encode 'a cat'" in shown and "100/100" in shown

@@ -93,7 +93,7 @@ def test_inspect_tells_it_without_commands(
 def test_errors_tell_file_names_without_commands(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], escaping: bool
 ) -> None:
-    assert main.run(["inspect", str(tmp_path / "a\x1b[31mb\u202e.safetensors")]) == main.FAILED
+    assert main.run(["inspect", str(tmp_path / "a\x1b[31mb\u202e.safetensors")]) == main.REFUSED
     told = capsys.readouterr().err
     assert ("\\u001b[31mb\\u202e" in told) == escaping
     assert bool(find_commands(told.strip())) != escaping

@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 OURS = {path.stem if path.is_file() else path.name for path in ROOT.iterdir()}
 OF_THE_HOST = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "folder_paths", "latent_preview", "server"}
 # Names to import that are not those of their packages; a small environment doesn't know them.
-PACKAGES = {"PIL": "pillow", "huggingface_hub": "huggingface-hub"}
+PACKAGES = {"PIL": "pillow", "yaml": "pyyaml", "huggingface_hub": "huggingface-hub"}
 
 
 def list_imports(path: Path) -> set[str]:

@@ -117,7 +117,7 @@ def test_what_is_erased_may_be_any_text(client: Client, server: Server) -> None:
         result = client.run(graph)
         assert see(result, picture).shape[2] == 3
         assert repr(text) in result.text(shown)[0] or text in result.text(shown)[0]
-        (told,) = result.text(saved)
+        told = result.text(saved)[0].splitlines()[0]
         content = (server.output / "rece_erasures" / told.removeprefix("Saved as ")).read_bytes()
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
         assert text in json.loads(header["concepts"])["concepts"][0]["names"]

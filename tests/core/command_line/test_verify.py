@@ -34,7 +34,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
         ("altered", 1, ": damaged: altered.safetensors is damaged, or was altered after it was saved: its checksum"),
         ("short", 1, ": damaged: short.safetensors is not a complete safetensors file"),
         ("missing", 1, ": damaged: it cannot be read, No such file or directory."),
-        ("old", 3, ": no checksum: written by another program, or by an older version of this pack."),
+        ("old", 4, ": no checksum: written by another program, or by an older version of this pack."),
     ],
 )
 def test_one_file(files: dict[str, Path], capsys: pytest.CaptureFixture[str], name: str, code: int, said: str) -> None:

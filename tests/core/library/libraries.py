@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
 
+from rece_core.storage.checksum import KEY
 from rece_core.storage.tensor_file import open_tensor_file
 from tests.core.checkpoints import make_checkpoint, save_checkpoint, save_tokenizer
 
@@ -43,18 +45,28 @@ def read_results(folder: Path) -> dict[str, bytes]:
 
 
 def assert_same_erasure(ours: Path, theirs: Path) -> None:
-    """Weights equal to the bit, and the header but for the seconds that an edit took."""
+    """Weights equal to the bit, and the header but for the seconds that an edit took and the rounding of fingerprints.
+
+    The same text through the same encoder may give other last digits where the memory lies otherwise.
+    """
     first, second = load_file(ours), load_file(theirs)
     assert list(first) == list(second)
     for name, weight in first.items():
         assert torch.equal(weight.view(torch.uint8), second[name].view(torch.uint8)), name
-    assert _without_seconds(ours) == _without_seconds(theirs)
+    (header, encoder), (other, other_encoder) = _read_header(ours), _read_header(theirs)
+    assert header == other
+    assert encoder.keys() == other_encoder.keys()
+    for cond_input, numbers in encoder.items():
+        assert numbers == pytest.approx(other_encoder[cond_input], rel=1e-4, abs=1e-5)
 
 
-def _without_seconds(path: Path) -> dict[str, Any]:
+def _read_header(path: Path) -> tuple[dict[str, Any], dict[str, list[float]]]:
+    """All but seconds and checksum, and the fingerprints of the text encoder."""
     header = dict(open_tensor_file(path).metadata)
+    del header[KEY]  # which the seconds are in too
     parts = json.loads(header.pop("parts"))
     for part in parts.values():
         for epoch in part["epochs"]:
             del epoch["seconds"]
-    return {**header, "parts": parts}
+    encoder = json.loads(header.pop("text_encoder"))
+    return {**header, "parts": parts}, encoder
