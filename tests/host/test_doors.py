@@ -23,7 +23,10 @@ def hash_files(folder: Path) -> dict[Path, str]:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-@pytest.mark.parametrize("route", ["/rece/concepts", "/api/rece/concepts"])
+@pytest.mark.parametrize(
+    "route",
+    ["/rece/concepts", pytest.param("/api/rece/concepts", marks=pytest.mark.slow)],  # the host's name for it
+)
 def test_what_gets_through_costs_time_alone(client: Client, server: Server, route: str, attack: str) -> None:
     before, logged = hash_files(server.base), len(server.log_text())
     assert list(ATTACKS[attack](Door(server.url, route))) == []

@@ -36,6 +36,7 @@ PACK = Path(FOUND).absolute() if FOUND else HERE / "gguf_pack"
 TARGET, ANCHOR = "rocket", "airplane"
 PREFIX = "of a gguf"
 
+OFTEN = ("F16", "Q8_0", "Q4_K_M")  # of the pictures; the numbers of all are tested
 pytestmark = pytest.mark.parametrize("reader", ["ComfyUI-GGUF" if FOUND else "own reader"])
 
 
@@ -156,7 +157,10 @@ def test_what_can_not_be_is_told(found: Mapping[str, Any], reader: str) -> None:
     assert "stored as GGUF Q8_0 (GGMLTensor), which only the nodes" in refused["unknown layer"]
 
 
-@pytest.mark.parametrize("quantisation", QUANTISATIONS)
+@pytest.mark.parametrize(
+    "quantisation",
+    [pytest.param(each, marks=[] if each in OFTEN else [pytest.mark.slow]) for each in QUANTISATIONS],
+)
 def test_erased_it_draws_the_anchor_as_the_unquantised_one_does(
     gguf_client: Client, whole: list[str], reader: str, quantisation: str
 ) -> None:

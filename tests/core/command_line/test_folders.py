@@ -48,7 +48,10 @@ def read_all(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize(("kind", "shards"), [("sd1", False), ("sd1", True), ("sd2", False), ("sdxl", True)])
+SDXL = pytest.param("sdxl", True, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("kind", "shards"), [("sd1", False), ("sd1", True), ("sd2", False), SDXL])
 def test_erased_it_is_the_same_as_the_erased_checkpoint(
     kind: str, shards: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,7 +26,9 @@ def erase(folder: Path, name: str, *others: str) -> Path:
     return output
 
 
-@pytest.mark.parametrize("kind", ["sd1", "sd2", "sdxl", "refiner"])
+@pytest.mark.parametrize(
+    "kind", ["sd1", "sd2", *(pytest.param(each, marks=pytest.mark.slow) for each in ("sdxl", "refiner"))]
+)
 def test_files_that_share_a_text_encoder_are_erased_as_one_by_one(library: Library, tmp_path: Path, kind: str) -> None:
     folder = make_library(tmp_path / kind, (kind,))
     code, out, err = library(write_plan(folder))
