@@ -7,6 +7,7 @@ whoever changes a file on purpose can write a new one.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Callable
@@ -19,6 +20,7 @@ BLANK = b"0" * DIGITS
 #: What a header has before the checksum is known. The second tells that there must be a first.
 PLACEHOLDER = {KEY: f"sha256:{BLANK.decode()}", MARK: "sha256"}
 LENGTH = 8  # bytes before the header, which say how long it is
+TEXTS = "__metadata__"  # what the header calls them
 MOST_HEADER = 100_000_000  # bytes, as the library has it
 CHUNK = 1 << 22
 
@@ -53,8 +55,17 @@ class SummedFile:
 
 
 def fill_checksum(content: bytes) -> bytes:
-    """A file with `PLACEHOLDER` in its header, and now with its checksum."""
-    place = _find_place(content[: LENGTH + int.from_bytes(content[:LENGTH], "little")])
+    """A file with `PLACEHOLDER` in its header, and now with its checksum; the header's texts in order of their names.
+
+    The library writes those in another order each time, and equal content should be equal bytes.
+    """
+    start = LENGTH + int.from_bytes(content[:LENGTH], "little")
+    told = json.loads(content[LENGTH:start])
+    told[TEXTS] = dict(sorted(told[TEXTS].items()))
+    header = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % LENGTH)  # numbers behind it stay aligned
+    content = len(header).to_bytes(LENGTH, "little") + header + content[start:]
+    place = _find_place(content[: LENGTH + len(header)])
     digits = hashlib.sha256(content).hexdigest().encode()
     return content[:place] + digits + content[place + DIGITS :]
 

@@ -59,6 +59,13 @@ def test_any_other_byte_is_told(tmp_path: Path, write: Callable[[Path], None]) -
             check_file(path)
 
 
+def test_equal_content_is_equal_bytes() -> None:
+    texts = {f"text {number}": TRAP for number in range(8)}
+    written = {fill_checksum(save(TENSORS, metadata={**texts, **PLACEHOLDER})) for _ in range(8)}
+    assert len(written) == 1
+    assert len({save(TENSORS, metadata=texts) for _ in range(8)}) > 1, "control: eight orders of eight texts"
+
+
 def test_files_without_one(tmp_path: Path) -> None:
     path = tmp_path / "old.safetensors"
     save_file(TENSORS, path, metadata={"prompt": TRAP})
