@@ -141,10 +141,8 @@ class HostModel:
         them all. Raises ValueError, with nothing attached, when the erasure does not fit the model.
         """
         check_fit(erasure, self.described)
-        clone, on_step = (
-            self.model.clone(),
-            (progress or Progress()).count(len(self.described.list_entries(erasure.parts))),
-        )
+        clone = self.model.clone()
+        on_step = (progress or Progress()).count(len(self.described.list_entries(erasure.parts)))
         for cond_input, part in erasure.parts.items():
             small = replace(part, operator=part.operator.compressed(ATTACHED_TOLERANCE))
             if strength == 0 or not (small.operator.rank or small.orthogonal_maps or small.value_erasers):

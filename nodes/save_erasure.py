@@ -8,13 +8,11 @@ from pathlib import Path
 
 import folder_paths
 from comfy_api.latest import io
-from safetensors.torch import save
 
 from ..rece_core.sharing.erasure_file import pack_erasure
-from ..rece_core.sharing.lora_file import describe_header, make_lora
+from ..rece_core.sharing.lora_file import describe_header, make_lora, pack_lora
 from ..rece_core.sharing.provenance import describe_base
 from ..rece_core.storage.atomic_file import write_numbered
-from ..rece_core.storage.checksum import PLACEHOLDER, fill_checksum
 from ..rece_core.texts.wording import quote
 from .erasure_files import ERASURES
 from .file_names import check_file_name
@@ -126,8 +124,8 @@ class ReceSaveErasure(io.ComfyNode):
             format == DIFFUSERS_LORA,
             making,
         )
-        header = {**describe_header(lora, erasure), **describe_base(before), **PLACEHOLDER}
-        relative = _write(fill_checksum(save(dict(lora.tensors), metadata=header)), filename_prefix, LORAS)
+        header = {**describe_header(lora, erasure), **describe_base(before)}
+        relative = _write(pack_lora(lora, header), filename_prefix, LORAS)
         notes = [BIAS_NOTE] if lora.biases and format == LORA else []
         notes += [f"Goes on top of, and does not hold: {each.describe()}" for each in before if each.is_there]
         return io.NodeOutput(relative, ui=show_on_node(_describe_file(relative, format, f"{lora.describe()}.", *notes)))

@@ -18,7 +18,6 @@ from ..checkpoints.recipe import Recipe, plan_recipe
 from ..checkpoints.stored_encoders import find_encoders
 from ..checkpoints.tokenizer_files import load_tokenizer
 from ..models.text_model import CondInputs
-from ..progress import Progress
 from ..storage.tensor_file import TensorFile
 from ..texts.anchors import Describe, describe_words
 from ..texts.prior import Prior, accumulate_priors
@@ -89,7 +88,7 @@ def share_texts(path: Path, recipe: Recipe, tokenizer: Path | None) -> SharedTex
         plan.prepare_inputs(word)
     recorder.keeps = False
     if plan.captions:
-        recorder.shared.priors = accumulate_priors(plan.prepare_inputs, plan.captions, Progress().count(1))
+        recorder.shared.priors = accumulate_priors(plan.prepare_inputs, plan.captions)
     return recorder.shared
 
 

@@ -11,7 +11,6 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from safetensors.torch import save
 
 from ..checkpoints.checkpoint import DIFFUSION_MODEL, Checkpoint, open_checkpoint
 from ..checkpoints.checkpoint_writer import write_erased
@@ -21,7 +20,7 @@ from ..erasing.erasure import Erasure
 from ..erasing.memory import MOST, NUMBER
 from ..erasing.pipeline import erase_concepts
 from ..sharing.erasure_file import save_erasure
-from ..sharing.lora_file import describe_header, make_lora
+from ..sharing.lora_file import describe_header, make_lora, pack_lora
 from ..storage.atomic_file import write_atomically
 from ..storage.disk_space import require_space
 from .inputs import Input, fetch
@@ -135,7 +134,7 @@ def write(checkpoint: Checkpoint, erasure: Erasure, job: Job) -> None:
         write_erased(checkpoint, erasure, job.output, copies=job.recipe.copies)
     elif job.form == "lora":
         lora = make_lora(erasure, checkpoint.model, lambda name: checkpoint.file.read(MODEL + name).float())
-        write_atomically(job.output, save(dict(lora.tensors), metadata=describe_header(lora, erasure)))
+        write_atomically(job.output, pack_lora(lora, describe_header(lora, erasure)))
     else:
         save_erasure(erasure, job.output)
 

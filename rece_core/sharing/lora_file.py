@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -16,6 +17,7 @@ from ..models.text_entries import PREFIXES
 from ..models.text_model import TextModel
 from ..models.weights import accumulate_gram
 from ..progress import Progress
+from ..storage.checksum import PLACEHOLDER, fill_checksum
 from .lora_keys import ARCHITECTURES, KOHYA, name_layers
 from .provenance import describe_provenance
 
@@ -102,6 +104,11 @@ def describe_header(lora: LoraFile, erasure: Erasure) -> dict[str, str]:
         "stored_as": f"LoRA, {lora.describe()}",
         **ARCHITECTURES.get(erasure.family, {}),
     }
+
+
+def pack_lora(lora: LoraFile, header: Mapping[str, str]) -> bytes:
+    """The content of the file, with `header` and its checksum."""
+    return fill_checksum(save(dict(lora.tensors), metadata={**header, **PLACEHOLDER}))
 
 
 def _check_base(erasure: Erasure, model: TextModel, progress: Progress) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from rece_core.command_line.main import run
 from rece_core.library.manifest import NAME, Manifest
+from rece_core.storage.checksum import check_file
 from tests.core.library.conftest import Library
 from tests.core.library.libraries import RULE, assert_same_erasure, make_library, read_results, write_plan
 
@@ -105,6 +106,7 @@ def test_other_forms(library: Library, folder: Path, form: str) -> None:
     code, _, err = library(write_plan(folder, form=form))
     assert code == 0, err
     first, _ = read_results(folder / "out").values()
+    assert all(check_file(path) for path in (folder / "out").glob("*.safetensors")), "each has its checksum"
     assert len(first) < (folder / "models" / "sd1-000.safetensors").stat().st_size / 10
 
 
